@@ -1,0 +1,110 @@
+"""The words engines and the controller exchange: plain frozen data, picklable and torch-free.
+
+    ask(n, within)                            -> list[TrialSpec] | Wait | Exhausted
+    report(trial, attempt, epoch, metrics)    -> Continue | Stop | Exploit
+    finish(trial, attempt, Returned | Raised | Died | Interrupted)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Goal = Literal["minimize", "maximize"]
+State = Literal["COMPLETE", "PRUNED", "FAILED", "INTERRUPTED", "RUNNING"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSpec:
+    """One attempt of one trial, complete enough for a worker to run it alone."""
+
+    number: int
+    attempt: int  # 1, 2, ...: every (re)start is a new attempt of the same number
+    config: Mapping[str, Any]  # nested as in the YAML; fixed and searched values together
+    seed: int  # 0 <= seed < 2**63, derived from (sweep seed, number)
+    epochs: int  # the most epochs this trial may train
+    metric: str  # the objective's name, e.g. "val_loss"
+    goal: Goal
+    directory: Path  # absolute; exists when the attempt starts
+
+
+# --- answers to ask -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to run now, but a running trial may still have to be retried: ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """No trial will ever be handed out again in this run."""
+
+    reason: str  # "budget.trials", "budget.wall", "space exhausted", "interrupted"
+
+
+# --- answers to report ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Train the next epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the trial now."""
+
+    reason: str  # a pruner's name, "early_stopping", "budget", "interrupted", "nonfinite", "stale"
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the trial stands as COMPLETE, so that its best state is to be restored."""
+        return self.reason == "early_stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Exploit:
+    """Continue from another trial's checkpoint with another configuration (population-based)."""
+
+    parent: int
+    epoch: int
+    config: Mapping[str, Any]
+
+
+Decision = Continue | Stop | Exploit
+
+# --- how an attempt ended -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The training function returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The training function raised."""
+
+    kind: Literal["error", "oom"]
+    message: str  # one line: "ValueError: hidden size must be positive"
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The worker process ended without a word, or was killed because it gave none."""
+
+    kind: Literal["crash", "hang"]
+    message: str  # "killed by SIGKILL", "exited with code 3", "no report for 30 s"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The attempt was cut short by us (Ctrl-C, shutdown); the trial can go on later."""
+
+
+Outcome = Returned | Raised | Died | Interrupted
+

@@ -1,0 +1,129 @@
+"""The one owner of file names inside a results folder.
+
+    results/cnn/
+        sweep.yaml  resolved.yaml  env.json  lock  study.journal  events.jsonl
+        trials.parquet  trials.csv  epochs.parquet
+        trials/0007/   metrics.jsonl  log.txt  last.pt  best.pt  (*.sha256 beside each .pt)
+        best/          model.safetensors  config.json  metrics.json  test.json
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPaths:
+    """Files of one trial, all inside ``directory``."""
+
+    directory: Path
+
+    @property
+    def metrics(self) -> Path:
+        return self.directory / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "log.txt"
+
+    @property
+    def last(self) -> Path:
+        return self.directory / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        return self.directory / "best.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class BestPaths:
+    """The release bundle of the winner."""
+
+    directory: Path
+
+    @property
+    def model(self) -> Path:
+        return self.directory / "model.safetensors"
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.directory / "metrics.json"
+
+    @property
+    def test(self) -> Path:
+        return self.directory / "test.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """Files of one sweep, all inside ``root``."""
+
+    root: Path
+
+    @property
+    def sweep_yaml(self) -> Path:
+        return self.root / "sweep.yaml"
+
+    @property
+    def resolved_yaml(self) -> Path:
+        return self.root / "resolved.yaml"
+
+    @property
+    def env(self) -> Path:
+        return self.root / "env.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "study.journal"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def trials_parquet(self) -> Path:
+        return self.root / "trials.parquet"
+
+    @property
+    def trials_csv(self) -> Path:
+        return self.root / "trials.csv"
+
+    @property
+    def epochs_parquet(self) -> Path:
+        return self.root / "epochs.parquet"
+
+    @property
+    def best(self) -> BestPaths:
+        return BestPaths(self.root / "best")
+
+    @property
+    def trials(self) -> Path:
+        return self.root / "trials"
+
+    def trial(self, number: int) -> TrialPaths:
+        return TrialPaths(self.trials / f"{number:04d}")
+
+
+def checksum_path(checkpoint: Path) -> Path:
+    """Where the sha256 of ``checkpoint`` is kept."""
+    return checkpoint.with_name(checkpoint.name + ".sha256")
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` so that a reader sees the old or the new content, never a part."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(aside, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
