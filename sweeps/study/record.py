@@ -1,0 +1,68 @@
+"""What the study knows of one trial, in the words of the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sweeps.messages import Goal, State
+
+
+@dataclass(slots=True)
+class TrialRecord:
+    """One trial as the study holds it. The controller owns the live ones; readers get copies.
+
+    ``values`` are raw objectives in the goal's direction, keyed by epoch (1, 2, ...); a re-run epoch
+    overwrites its value. ``value`` and ``best_epoch`` are those of the best epoch so far.
+    ``seconds`` adds up the attempts that have ended. ``stop_reason`` is one of
+
+        COMPLETE     finished | early_stopping
+        PRUNED       the pruner's name | budget
+        FAILED       error | crash | hang | oom | nonfinite
+        INTERRUPTED  interrupted
+        RUNNING      None
+    """
+
+    number: int
+    params: dict[str, Any]  # flat: dotted name -> value, active parameters only
+    state: State = "RUNNING"
+    stop_reason: str | None = None
+    attempt: int = 1
+    worker: str = ""
+    started: float = 0.0  # seconds since the epoch (UTC), of the first attempt
+    seconds: float = 0.0
+    values: dict[int, float] = field(default_factory=dict)
+    value: float | None = None
+    best_epoch: int | None = None
+    error: str | None = None
+    failures: dict[str, int] = field(default_factory=dict)  # kind -> attempts lost to it
+
+    @property
+    def epochs(self) -> int:
+        """The highest epoch reported, 0 before the first."""
+        return max(self.values, default=0)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("COMPLETE", "PRUNED", "FAILED")
+
+    def observe(self, epoch: int, value: float, goal: Goal) -> None:
+        """Take in one epoch's objective; the earliest epoch wins a tie."""
+        rerun = epoch in self.values
+        self.values[epoch] = value
+        if rerun:
+            self.value, self.best_epoch = best_of(self.values, goal)
+        elif self.value is None or is_better(value, self.value, goal):
+            self.value, self.best_epoch = value, epoch
+
+
+def is_better(value: float, than: float, goal: Goal) -> bool:
+    """Strictly better in the goal's direction."""
+    return value < than if goal == "minimize" else value > than
+
+
+def best_of(values: dict[int, float], goal: Goal) -> tuple[float, int]:
+    """(value, epoch) of the best epoch; the earliest wins a tie. ``values`` is not empty."""
+    sign = 1.0 if goal == "minimize" else -1.0
+    epoch = min(values, key=lambda e: (sign * values[e], e))
+    return values[epoch], epoch
