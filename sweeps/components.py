@@ -1,0 +1,140 @@
+"""Samplers and pruners by name: how a name and its options become an object, or a list of problems.
+
+A component is a name of a registry or ``package.module:factory``. Its options are the factory's keyword
+arguments, so what a component accepts is written once: in its signature.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.errors import UsageError
+
+# What the sweep itself supplies where a factory asks for it; never an option of the YAML.
+SUPPLIED: Mapping[str, Any] = {"seed": 0, "goal": "minimize", "epochs": 100, "parallel": False}
+
+_SCALARS: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "str": (str,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a component: ``key`` is "name" or the option's name."""
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A registry's line: what makes the component, and which of its arguments no YAML can give."""
+
+    factory: Callable[..., Any]
+    hidden: frozenset[str] = frozenset()
+
+    def options(self) -> dict[str, inspect.Parameter]:
+        """The options a YAML may give, by name."""
+        given = inspect.signature(self.factory).parameters
+        return {key: p for key, p in given.items() if key not in self.hidden and key not in SUPPLIED}
+
+    def build(self, options: Mapping[str, Any], supplied: Mapping[str, Any]) -> Any:
+        """The component; ``supplied`` gives those of `SUPPLIED` that its factory asks for."""
+        asked = inspect.signature(self.factory).parameters
+        extra = {key: value for key, value in supplied.items() if key in asked and key not in options}
+        return self.factory(**options, **extra)
+
+
+def is_user_factory(name: str) -> bool:
+    return ":" in name
+
+
+def load_factory(name: str) -> Callable[..., Any]:
+    """Import ``package.module:factory``.
+
+    Raises:
+        UsageError: no such module, or nothing callable of that name in it.
+    """
+    module_name, _, attribute = name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), attribute, None)
+    except ImportError as error:
+        raise UsageError(f"{name}: package.module:factory must be importable, and is not: {error}") from error
+    if not callable(factory):
+        raise UsageError(f"{name}: {module_name} has no callable named {attribute!r}: check the spelling")
+    return factory
+
+
+def find_problems(
+    kind: str, name: str, options: Mapping[str, Any], registry: Mapping[str, Entry]
+) -> list[Problem]:
+    """All that is wrong with ``{name: name, **options}``; a user's factory is checked when it is called."""
+    if is_user_factory(name):
+        return []
+    if name not in registry:
+        known = sorted(registry)
+        hint = f"use one of {', '.join(known)}, or package.module:factory{_nearest(name, known)}"
+        return [Problem("name", f"no {kind} is named {name!r}: {hint}")]
+    entry = registry[name]
+    return (
+        _unknown(kind, name, entry, options)
+        or _missing(kind, name, entry, options)
+        or _mistyped(kind, name, entry, options)
+        or _refused(kind, name, entry, options)
+    )
+
+
+def _unknown(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> list[Problem]:
+    valid = entry.options()
+    listed = ", ".join(valid) or "none"
+    return [
+        Problem(key, f"{kind} {name} has no option {key!r}: its options are {listed}{_nearest(key, valid)}")
+        for key in options
+        if key not in valid
+    ]
+
+
+def _missing(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> list[Problem]:
+    needed = [key for key, p in entry.options().items() if p.default is inspect.Parameter.empty]
+    return [
+        Problem("name", f"{kind} {name} needs the option {key!r}: write {{name: {name}, {key}: ...}}")
+        for key in needed
+        if key not in options
+    ]
+
+
+def _mistyped(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> list[Problem]:
+    """Optuna's constructors take anything and fail hours later: compare with the annotation now."""
+    problems = []
+    for key, value in options.items():
+        words = {word.strip() for word in str(entry.options()[key].annotation).split("|")}
+        types = tuple(t for word in words for t in _SCALARS.get(word, ()))
+        fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+        if types and not fits and not (value is None and "None" in words):
+            listed = " or ".join(sorted(words))
+            problems.append(Problem(key, f"{kind} {name}: {key} must be {listed}, not {value!r}"))
+    return problems
+
+
+def _refused(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> list[Problem]:
+    """Build it once and throw it away: constructors check their own ranges."""
+    try:
+        entry.build(options, SUPPLIED)
+    except (TypeError, ValueError, UsageError) as error:
+        key = next((key for key in options if key in str(error)), "name")
+        shown = ", ".join(f"{key}: {value}" for key, value in options.items())
+        return [Problem(key, f"{kind} {name} refuses these options ({shown}): {error}")]
+    return []
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""

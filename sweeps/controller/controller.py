@@ -1,0 +1,338 @@
+"""The one that decides: what runs next, when a trial ends, what state it ends in.
+
+Engines call it; it never calls an engine, never blocks, and lives in one thread. It is the only writer of
+the study. Messages carry (trial, attempt), so that a late word of a replaced worker is recognised, and a
+message that comes twice gets the answer it got before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.controller.budget import Clock, Stopwatch
+from sweeps.controller.early_stopping import stops_early
+from sweeps.controller.events import (
+    EpochReported,
+    Event,
+    MessageIgnored,
+    Observer,
+    SweepEnded,
+    SweepStarted,
+    Ticked,
+    TrialEnded,
+    TrialStarted,
+)
+from sweeps.controller.proposals import Proposals
+from sweeps.controller.resume import missing_epochs
+from sweeps.controller.verdict import Verdict, verdict_of
+from sweeps.messages import (
+    Continue,
+    Decision,
+    Exhausted,
+    Interrupted,
+    Outcome,
+    Stop,
+    TrialSpec,
+    Wait,
+)
+from sweeps.paths import RunPaths
+from sweeps.pruners import Pruner
+from sweeps.samplers import Sampler
+from sweeps.seeding import derive
+from sweeps.space.distributions import distribution, to_optuna
+from sweeps.spec import SweepSpec
+from sweeps.study import StudyStore, TrialRecord
+
+ELAPSED_INTERVAL = 10.0  # seconds between records of the wall time used
+_CONTINUE = Continue()
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A running attempt."""
+
+    record: TrialRecord
+    begun: float
+    stop: Stop | None = None
+    last: tuple[int, Decision] | None = None  # the latest epoch and what was answered
+
+
+class Controller:
+    """Ask / report / finish over one study. `start` first, `close` last.
+
+    Args:
+        spec: the sweep.
+        paths: its results folder.
+        store: its study, opened for writing.
+        observers: called with every event, in order.
+        clock: replaced by a virtual one in simulations.
+    """
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        paths: RunPaths,
+        store: StudyStore,
+        sampler: Sampler,
+        pruner: Pruner,
+        observers: Sequence[Observer] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._spec = spec
+        self._paths = paths
+        self._store = store
+        self._pruner = pruner
+        self._observers = observers
+        self._clock = clock or Clock()
+        self._proposals = Proposals(spec.space, sampler, spec.enqueue, spec.seed)
+        self._distributions = {p.name: distribution(p.domain) for p in spec.space.parameters}
+        self._domains = {p.name: p.domain for p in spec.space.parameters}
+        self.records = store.records
+        self._running: dict[int, _Attempt] = {}
+        self._waiting: deque[TrialRecord] = deque()
+        self._stopwatch = Stopwatch(self._clock, store.elapsed)
+        self._elapsed_written = self._clock.monotonic()
+        self.interrupted = False
+        self.end_reason: str | None = None
+
+    def start(self, workers: int) -> None:
+        """Take up the study where it stands: decided trials end, cut-short ones wait for a worker."""
+        for record in self.records:
+            self._proposals.visit(record.params)
+        self._waiting.extend(record for record in self.records if record.state == "INTERRUPTED")
+        for record in self.records:
+            if record.state == "RUNNING":
+                self._take_up(record)
+        self._pruner.replay(self.records)
+        done = sum(record.ended for record in self.records)
+        self._emit(SweepStarted(self._clock.time(), done, len(self.records), workers))
+
+    def _take_up(self, record: TrialRecord) -> None:
+        """A trial that a dead driver left RUNNING: a decision it had taken stands, else it goes on."""
+        metric = self._spec.metric
+        for epoch, value in missing_epochs(self._paths.trial(record.number).metrics, record, metric.name):
+            record.observe(epoch, value, metric.goal)
+            self._store.write_epoch(record.number, epoch, value)
+        stop = Stop(record.stop_reason) if record.stop_reason else None
+        self._settle(record, verdict_of(record, stop, Interrupted()))
+
+    # --- ask --------------------------------------------------------------------------------
+
+    def ask(
+        self, n: int = 1, within: Mapping[str, Any] | None = None, worker: str = ""
+    ) -> list[TrialSpec] | Wait | Exhausted:
+        """Up to ``n`` attempts to run now, each with the parameters ``within`` fixes.
+
+        ``Exhausted`` comes only when nothing that runs could still be retried.
+        """
+        specs: list[TrialSpec] = []
+        while len(specs) < n:
+            answer = self._next(within or {}, worker)
+            if not isinstance(answer, TrialSpec):
+                return specs or answer
+            specs.append(answer)
+        return specs
+
+    def _next(self, within: Mapping[str, Any], worker: str) -> TrialSpec | Wait | Exhausted:
+        if self.interrupted:
+            return self._end("interrupted")
+        if self._wall_spent():
+            return self._end("budget.wall")
+        waiting = self._take_waiting(within)
+        if waiting is not None:
+            return self._restart(waiting, worker)
+        if self._spec.budget.trials is not None and len(self.records) >= self._spec.budget.trials:
+            return self._wait_or_end("budget.trials")
+        proposal = self._proposals.next(len(self.records), within)
+        if proposal is None:
+            return self._wait_or_end("space exhausted")
+        return self._enter(proposal.params, proposal.attributes, worker)
+
+    def _take_waiting(self, within: Mapping[str, Any]) -> TrialRecord | None:
+        for record in self._waiting:
+            if all(record.params.get(name) == value for name, value in within.items()):
+                self._waiting.remove(record)
+                return record
+        return None
+
+    def _wait_or_end(self, reason: str) -> Wait | Exhausted:
+        if any(self._may_retry(attempt.record) for attempt in self._running.values()):
+            return Wait()
+        return self._end(reason)
+
+    def _end(self, reason: str) -> Exhausted:
+        self.end_reason = reason
+        return Exhausted(reason)
+
+    def _enter(self, params: dict[str, Any], attributes: Mapping[str, Any], worker: str) -> TrialSpec:
+        record = TrialRecord(len(self.records), params, worker=worker, started=self._clock.time())
+        stored = {name: to_optuna(self._domains[name], value) for name, value in params.items()}
+        self._store.enter(record, stored, {name: self._distributions[name] for name in params}, attributes)
+        self.records.append(record)
+        self._proposals.visit(params)
+        return self._launch(record)
+
+    def _restart(self, record: TrialRecord, worker: str) -> TrialSpec:
+        record.state, record.stop_reason, record.error = "RUNNING", None, None
+        record.attempt += 1
+        record.worker = worker
+        self._store.restart(record)
+        return self._launch(record)
+
+    def _launch(self, record: TrialRecord) -> TrialSpec:
+        now = self._clock.time()
+        self._running[record.number] = _Attempt(record, self._clock.monotonic())
+        self._emit(TrialStarted(now, record.number, record.attempt, record.params, record.worker))
+        return TrialSpec(
+            number=record.number,
+            attempt=record.attempt,
+            config=self._spec.space.config(record.params),
+            seed=derive(self._spec.seed, record.number, 1),
+            epochs=self._spec.epochs,
+            metric=self._spec.metric.name,
+            goal=self._spec.metric.goal,
+            directory=Path(self._paths.trial(record.number).directory),
+        )
+
+    # --- report -----------------------------------------------------------------------------
+
+    def report(self, trial: int, attempt: int, epoch: int, metrics: Mapping[str, float]) -> Decision:
+        """Take in one epoch and say whether to go on. ``metrics`` holds the objective, as a float."""
+        running = self._attempt(trial, attempt, "report")
+        if running is None:
+            return Stop("stale")
+        if running.last is not None and running.last[0] == epoch:
+            return running.last[1]
+        decision = running.stop or self._judge(running, epoch, metrics[self._spec.metric.name])
+        running.last = (epoch, decision)
+        if isinstance(decision, Stop) and running.stop is None:
+            self._decide(running, decision)
+        self._emit(EpochReported(self._clock.time(), trial, attempt, epoch, metrics, decision))
+        return decision
+
+    def _judge(self, running: _Attempt, epoch: int, value: float) -> Continue | Stop:
+        record, spec = running.record, self._spec
+        if not math.isfinite(value):
+            record.error = f"{spec.metric.name} must be a finite number, and was {value} at epoch {epoch}"
+            return Stop("nonfinite")
+        record.observe(epoch, value, spec.metric.goal)
+        self._store.write_epoch(record.number, epoch, value)
+        if epoch >= spec.epochs:
+            return _CONTINUE  # it ends by itself
+        if self._stops_early(record, epoch):
+            return Stop("early_stopping")
+        if self._pruner.report(record.number, epoch, self._best_until(record, epoch)):
+            return Stop(self._pruner.name)
+        if self._wall_spent():
+            return Stop("budget")
+        return Stop("interrupted") if self.interrupted else _CONTINUE
+
+    def _stops_early(self, record: TrialRecord, epoch: int) -> bool:
+        rule = self._spec.early_stopping
+        if rule is None:
+            return False
+        curve = {e: v for e, v in record.values.items() if e <= epoch}
+        return stops_early(curve, self._spec.metric.goal, rule.patience, rule.min_delta)
+
+    def _best_until(self, record: TrialRecord, epoch: int) -> float:
+        """The best objective so far; epochs that a re-run has still to overwrite do not count."""
+        if record.best_epoch is not None and record.best_epoch <= epoch and record.value is not None:
+            return record.value
+        best = min if self._spec.metric.goal == "minimize" else max
+        return best(value for e, value in record.values.items() if e <= epoch)
+
+    def _decide(self, running: _Attempt, stop: Stop) -> None:
+        """A decision is in the study before it is sent: a crash cannot turn it into its opposite."""
+        running.stop = stop
+        if stop.reason != "interrupted":
+            running.record.stop_reason = stop.reason
+            self._store.write_decision(running.record)
+
+    # --- finish -----------------------------------------------------------------------------
+
+    def finish(self, trial: int, attempt: int, outcome: Outcome) -> None:
+        """Turn the attempt's outcome into a state, or queue a retry."""
+        running = self._attempt(trial, attempt, "finish")
+        if running is None:
+            return
+        del self._running[trial]
+        record = running.record
+        record.seconds += self._clock.monotonic() - running.begun
+        retry = self._settle(record, verdict_of(record, running.stop, outcome))
+        self._emit(TrialEnded(self._clock.time(), record, retry))
+
+    def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
+        """Give the trial its state, or a place in the queue; returns whether a failure is retried."""
+        retry = verdict.state == "FAILED" and self._count_failure(record, verdict)
+        record.state = "INTERRUPTED" if retry else verdict.state
+        record.stop_reason, record.error = verdict.reason, verdict.error
+        if record.ended:
+            self._store.finish(record)
+        else:
+            self._store.requeue(record)
+            self._waiting.append(record)
+        if record.state == "COMPLETE":
+            self._pruner.ended(record)
+        return retry
+
+    def _count_failure(self, record: TrialRecord, verdict: Verdict) -> bool:
+        """Whether the failure is retried."""
+        lost = record.failures.get(verdict.reason, 0) + 1
+        record.failures[verdict.reason] = lost
+        allowed: int = getattr(self._spec.retries, verdict.reason)
+        return lost <= allowed
+
+    def _may_retry(self, record: TrialRecord) -> bool:
+        allowed: dict[str, int] = self._spec.retries.model_dump()
+        return any(record.failures.get(kind, 0) < times for kind, times in allowed.items())
+
+    # --- the run as a whole -------------------------------------------------------------------
+
+    @property
+    def running(self) -> Mapping[int, TrialRecord]:
+        """The trials that run now, by number."""
+        return {number: attempt.record for number, attempt in self._running.items()}
+
+    @property
+    def elapsed(self) -> float:
+        """Wall time in seconds, over all runs of this sweep."""
+        return self._stopwatch.elapsed()
+
+    def interrupt(self) -> None:
+        """Hand out nothing more and stop every trial at its next report. Safe in a signal handler."""
+        self.interrupted = True
+
+    def tick(self) -> None:
+        """Call at least once a second: bounds what a power cut can take, and keeps the wall time used."""
+        self._store.sync_if_due()
+        now = self._clock.monotonic()
+        if now - self._elapsed_written >= ELAPSED_INTERVAL:
+            self._elapsed_written = now
+            self._store.write_elapsed(self.elapsed)
+        self._emit(Ticked(self._clock.time()))
+
+    def close(self) -> None:
+        """After the engine has ended: the wall time used is stored, and the last event sent."""
+        self._store.write_elapsed(self.elapsed)
+        self._store.sync()
+        self._emit(SweepEnded(self._clock.time(), self.end_reason or "interrupted"))
+
+    def _wall_spent(self) -> bool:
+        wall = self._spec.budget.wall
+        return wall is not None and self.elapsed >= wall
+
+    def _attempt(self, trial: int, attempt: int, message: str) -> _Attempt | None:
+        running = self._running.get(trial)
+        if running is not None and running.record.attempt == attempt:
+            return running
+        self._emit(MessageIgnored(self._clock.time(), trial, attempt, message))
+        return None
+
+    def _emit(self, event: Event) -> None:
+        for observer in self._observers:
+            observer(event)

@@ -1,0 +1,69 @@
+"""What the controller tells its observers (display, event log, tables), in its own thread, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.messages import Decision
+from sweeps.study.record import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStarted:
+    time: float  # seconds since the epoch (UTC), as everywhere in events
+    trials_done: int  # COMPLETE, PRUNED or FAILED in earlier runs
+    trials_started: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    time: float
+    number: int
+    attempt: int
+    params: Mapping[str, Any]
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReported:
+    time: float
+    number: int
+    attempt: int
+    epoch: int
+    metrics: Mapping[str, float]
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    time: float
+    record: TrialRecord  # the controller's own: read it now, do not keep it
+    retry: bool  # a further attempt follows in this run
+
+
+@dataclass(frozen=True, slots=True)
+class MessageIgnored:
+    """A late word of a worker that was replaced, or of an attempt that has ended."""
+
+    time: float
+    number: int
+    attempt: int
+    message: str  # "report" or "finish"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEnded:
+    time: float
+    reason: str
+
+
+Event = SweepStarted | TrialStarted | EpochReported | TrialEnded | MessageIgnored | Ticked | SweepEnded
+Observer = Callable[[Event], None]

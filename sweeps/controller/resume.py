@@ -1,0 +1,37 @@
+"""What the study may lack after a crash, and where it still stands."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from sweeps.study import TrialRecord
+
+
+def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tuple[int, float]]:
+    """(epoch, objective) of the reports that a trial's metrics.jsonl holds and the study does not.
+
+    A worker writes its line before it sends its report, and the journal is on the disk up to a second after
+    that: a power cut can leave a checkpoint whose epochs the study never heard of.
+    """
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for line in file:
+            row = _row(line)
+            if row is None or row["attempt"] > record.attempt or row["epoch"] in record.values:
+                continue
+            value = float(row["metrics"].get(metric, math.nan))
+            if math.isfinite(value):
+                yield row["epoch"], value
+
+
+def _row(line: bytes) -> dict[str, int | dict[str, float]] | None:
+    """None for a line that was cut short."""
+    try:
+        row: dict[str, int | dict[str, float]] = json.loads(line)
+    except ValueError:
+        return None
+    return row

@@ -1,0 +1,45 @@
+"""How an attempt's outcome and the controller's own Stop become a state: the only place that decides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sweeps.messages import Died, Interrupted, Outcome, Raised, State, Stop
+from sweeps.study.record import TrialRecord
+
+COMPLETE_REASONS = ("finished", "early_stopping")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state an attempt ends in. A FAILED one may still be retried."""
+
+    state: State
+    reason: str
+    error: str | None = None
+
+
+def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome) -> Verdict:
+    """A decision that was sent stands, whatever the function did after it; its error is kept all the same."""
+    error = outcome.message if isinstance(outcome, Raised | Died) else None
+    if stop is not None:
+        return _stopped(stop, record, error)
+    if isinstance(outcome, Raised | Died):
+        return Verdict("FAILED", outcome.kind, outcome.message)
+    if isinstance(outcome, Interrupted):
+        return Verdict("INTERRUPTED", "interrupted")
+    if not record.values:
+        return Verdict(
+            "FAILED",
+            "error",
+            "the training function must report every epoch, and it returned without any report",
+        )
+    return Verdict("COMPLETE", "finished")
+
+
+def _stopped(stop: Stop, record: TrialRecord, error: str | None) -> Verdict:
+    if stop.reason == "interrupted":
+        return Verdict("INTERRUPTED", "interrupted", error)
+    if stop.reason == "nonfinite":
+        return Verdict("FAILED", "nonfinite", record.error)
+    return Verdict("COMPLETE" if stop.keeps_best else "PRUNED", stop.reason, error)

@@ -1,0 +1,33 @@
+"""What the controller asks of a sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sweeps.space import Params
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One draw: everything random in it comes from the sampler's seed, ``number`` and ``redraw``."""
+
+    number: int  # the trial it is for
+    redraw: int = 0  # how many proposals for this trial were turned down
+    within: Mapping[str, Any] = field(default_factory=dict)  # parameters that are given
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A configuration, and what the sampler wants kept with the trial if it is accepted."""
+
+    params: Params
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Sampler(Protocol):
+    """Proposes configurations. Lives in the controller's thread and reads the study; never writes it."""
+
+    def suggest(self, draw: Draw) -> Proposal:
+        """A configuration of the space, constraints not checked. A proposal turned down leaves no trace."""

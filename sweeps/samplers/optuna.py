@@ -1,0 +1,125 @@
+"""Optuna's samplers behind our interface, so that a proposal turned down leaves no trial behind.
+
+`study.ask()` numbers and stores a trial before it is sampled. Here the sampler meets a trial that is in no
+storage: what it wants to keep with that trial is captured, and enters with the trial if it is accepted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import NopPruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeps.samplers.base import Draw, Proposal
+from sweeps.samplers.native import given_or
+from sweeps.seeding import derive
+from sweeps.space import Parameter, Space, Value
+from sweeps.space.distributions import distribution, from_optuna, to_optuna
+from sweeps.study.store import StudyStore
+
+_ASIDE = -1  # the id of the trial that is in no storage
+
+
+class OptunaSampler:
+    """Draws with a fresh ``make(seed)`` each time: what Optuna's samplers learn is in the study."""
+
+    def __init__(
+        self, make: Callable[[int], BaseSampler], space: Space, seed: int, store: StudyStore
+    ) -> None:
+        self._make = make
+        self._space = space
+        self._seed = seed
+        self._store = store
+        self._distributions = {p.name: distribution(p.domain) for p in space.parameters}
+
+    def suggest(self, draw: Draw) -> Proposal:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            sampler = self._make(derive(self._seed, draw.number, draw.redraw))
+            return self._sample(sampler, draw)
+
+    def _sample(self, sampler: BaseSampler, draw: Draw) -> Proposal:
+        trial = _trial_aside(draw.number)
+        storage = _StorageAside(self._store.storage, trial)
+        study = optuna.study.Study(self._store.name, cast(BaseStorage, storage), sampler, NopPruner())
+        sampler.before_trial(study, trial)
+        relative_space = sampler.infer_relative_search_space(study, trial)
+        relative = sampler.sample_relative(study, trial, relative_space)
+
+        def choose(parameter: Parameter) -> Value:
+            name, domain = parameter.name, parameter.domain
+            value = given_or(
+                parameter, draw, lambda: self._choose(sampler, study, trial, parameter, relative)
+            )
+            trial.params = {**trial.params, name: to_optuna(domain, value)}
+            trial.distributions = {**trial.distributions, name: self._distributions[name]}
+            return value
+
+        return Proposal(self._space.draw(choose), storage.captured)
+
+    def _choose(
+        self,
+        sampler: BaseSampler,
+        study: optuna.study.Study,
+        trial: FrozenTrial,
+        parameter: Parameter,
+        relative: Mapping[str, Any],
+    ) -> Value:
+        kind = self._distributions[parameter.name]
+        if parameter.name in relative and _fits(kind, relative[parameter.name]):
+            return from_optuna(parameter.domain, relative[parameter.name])
+        stored = sampler.sample_independent(study, trial, parameter.name, kind)
+        return from_optuna(parameter.domain, stored)
+
+
+def _fits(kind: BaseDistribution, value: Any) -> bool:
+    return kind._contains(kind.to_internal_repr(value))
+
+
+def _trial_aside(number: int) -> FrozenTrial:
+    return FrozenTrial(
+        number=number,
+        trial_id=_ASIDE,
+        state=TrialState.RUNNING,
+        value=None,
+        datetime_start=None,
+        datetime_complete=None,
+        params={},
+        distributions={},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+class _StorageAside:
+    """The study's storage as it is, but for one trial that only this object knows."""
+
+    def __init__(self, storage: BaseStorage, trial: FrozenTrial) -> None:
+        self._storage = storage
+        self._trial = trial
+        self.captured: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        if trial_id != _ASIDE:
+            self._storage.set_trial_system_attr(trial_id, key, value)
+            return
+        self.captured[key] = value
+        self._trial.system_attrs[key] = value
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        return self._trial if trial_id == _ASIDE else self._storage.get_trial(trial_id)
+
+    def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
+        return self.get_trial(trial_id).system_attrs

@@ -1,0 +1,138 @@
+"""Samplers by name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
+
+from sweeps.components import Entry, Problem, find_problems, is_user_factory, load_factory
+from sweeps.errors import UsageError
+from sweeps.samplers.base import Sampler
+from sweeps.samplers.native import GridSampler, QmcSampler, RandomSampler, check_qmc_type
+from sweeps.samplers.optuna import OptunaSampler
+from sweeps.space import Space
+from sweeps.study.store import StudyStore
+
+
+def _qmc(*, qmc_type: str = "sobol", scramble: bool = True) -> dict[str, Any]:
+    check_qmc_type(qmc_type)
+    return {"qmc_type": qmc_type, "scramble": scramble}
+
+
+def _none() -> dict[str, Any]:
+    return {}
+
+
+def _tpe(
+    *,
+    seed: int,
+    parallel: bool,
+    n_startup_trials: int = 10,
+    n_ei_candidates: int = 24,
+    multivariate: bool = False,
+    group: bool = False,
+    constant_liar: bool | None = None,
+) -> BaseSampler:
+    """Optuna's TPE; running trials count as bad ones (constant liar) as soon as several run at once."""
+    return optuna.samplers.TPESampler(
+        seed=seed,
+        n_startup_trials=n_startup_trials,
+        n_ei_candidates=n_ei_candidates,
+        multivariate=multivariate,
+        group=group,
+        constant_liar=parallel if constant_liar is None else constant_liar,
+        warn_independent_sampling=False,
+    )
+
+
+_OBJECTS = {"independent_sampler", "constraints_func", "warn_independent_sampling"}  # no YAML can write them
+
+# name -> the options a YAML may give; natives take (space, seed) besides
+_NATIVE: Mapping[str, tuple[Entry, Callable[..., Sampler]]] = {
+    "random": (Entry(_none), RandomSampler),
+    "grid": (Entry(_none), GridSampler),
+    "qmc": (Entry(_qmc), QmcSampler),
+}
+_OPTUNA: Mapping[str, Entry] = {
+    "tpe": Entry(_tpe),
+    "cmaes": Entry(optuna.samplers.CmaEsSampler, frozenset({*_OBJECTS, "x0", "source_trials"})),
+    "gp": Entry(optuna.samplers.GPSampler, frozenset(_OBJECTS)),
+    "nsga2": Entry(
+        optuna.samplers.NSGAIISampler,
+        frozenset({*_OBJECTS, "mutation", "crossover", "elite_population_selection_strategy"})
+        | {"child_generation_strategy", "after_trial_strategy"},
+    ),
+}
+AUTO = "random"  # until a benchmark chooses: TPE with a halving pruner was measured worse
+REGISTRY: Mapping[str, Entry] = {
+    "auto": Entry(_none),
+    **{name: entry for name, (entry, _) in _NATIVE.items()},
+    **_OPTUNA,
+}
+
+
+def problems(name: str, options: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a sampler of the YAML; empty if nothing is. ``seed`` is an option of every one."""
+    rest = {key: value for key, value in options.items() if key != "seed"}
+    found = _seed_problems(options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return found + find_problems("sampler", name, rest, REGISTRY)
+
+
+def _seed_problems(options: Mapping[str, Any]) -> list[Problem]:
+    seed = options.get("seed", 0)
+    if type(seed) is int and 0 <= seed < 2**32:
+        return []
+    return [Problem("seed", f"seed must be a whole number from 0 to {2**32 - 1}, not {seed!r}")]
+
+
+def build_sampler(
+    name: str, options: Mapping[str, Any], *, space: Space, seed: int, parallel: bool, store: StudyStore
+) -> Sampler:
+    """The sampler of a sweep. An option ``seed`` replaces the sweep's; ``parallel``: several trials at once.
+
+    Raises:
+        UsageError: a user's factory cannot be imported or gives something that is no sampler.
+    """
+    name = AUTO if name == "auto" else name
+    seed = options.get("seed", seed)
+    rest = {key: value for key, value in options.items() if key != "seed"}
+    if name in _NATIVE:
+        return _NATIVE[name][1](space=space, seed=seed, **rest)
+    if name in _OPTUNA:
+        entry = _OPTUNA[name]
+        return OptunaSampler(_maker(entry, rest, parallel), space, seed, store)
+    return _from_user(name, rest, space, seed, parallel, store)
+
+
+def _maker(entry: Entry, options: Mapping[str, Any], parallel: bool) -> Callable[[int], BaseSampler]:
+    def make(seed: int) -> BaseSampler:
+        sampler: BaseSampler = entry.build(options, {"seed": seed, "parallel": parallel})
+        return sampler
+
+    return make
+
+
+def _from_user(
+    name: str, options: Mapping[str, Any], space: Space, seed: int, parallel: bool, store: StudyStore
+) -> Sampler:
+    if not is_user_factory(name):
+        raise UsageError(f"no sampler is named {name!r}: use one of {', '.join(sorted(REGISTRY))}")
+    entry = Entry(load_factory(name))
+    supplied = {"seed": seed, "parallel": parallel, "space": space}
+    made = entry.build(options, supplied)
+    if isinstance(made, BaseSampler):
+        return OptunaSampler(_maker(entry, options, parallel), space, seed, store)
+    if not hasattr(made, "suggest"):
+        raise UsageError(
+            f"sampler {name}: the factory must return a sweeps.samplers.Sampler or an optuna sampler, "
+            f"not {type(made).__name__}"
+        )
+    sampler: Sampler = made
+    return sampler

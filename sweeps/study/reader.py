@@ -1,0 +1,48 @@
+"""Reading a study without the right to write: no lock, and also while its sweep runs."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+
+from sweeps.errors import CorruptStudyError
+from sweeps.messages import Goal
+from sweeps.paths import RunPaths
+from sweeps.study.journal import ReadOnlyBackend
+from sweeps.study.lock import is_locked
+from sweeps.study.record import TrialRecord
+from sweeps.study.store import open_database, record_of, study_attributes
+
+
+def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> list[TrialRecord]:
+    """Every trial of the folder's study, by number; none if the sweep has not begun.
+
+    A trial that a dead driver left RUNNING is INTERRUPTED: nobody runs it.
+
+    Raises:
+        CorruptStudyError: the study does not read back.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if not url and not paths.journal.exists():
+        return []
+    storage = open_database(url) if url else JournalStorage(ReadOnlyBackend(paths.journal))
+    records = _records(storage, name, goal)
+    if not is_locked(paths.lock):
+        for record in records:
+            if record.state == "RUNNING":
+                record.state, record.stop_reason = "INTERRUPTED", "interrupted"
+    return records
+
+
+def _records(storage: BaseStorage, name: str, goal: Goal) -> list[TrialRecord]:
+    try:
+        study_id = storage.get_study_id_from_name(name)
+    except KeyError:
+        if storage.get_all_studies():
+            raise CorruptStudyError(
+                f"the study must be named {name!r} as in the results folder's resolved.yaml, and it is not: "
+                "restore study.journal and resolved.yaml from the same backup"
+            ) from None
+        return []
+    study_attributes(storage, study_id)
+    return [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]

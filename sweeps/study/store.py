@@ -1,0 +1,245 @@
+"""The one home of Optuna's study: the controller writes through it, and nobody else writes at all.
+
+A trial enters as one record, `storage.create_new_trial(template)` in state RUNNING. What Optuna has no field
+for stands in two user attributes: `params` (real values by name; Optuna's own parameters hold a choice's
+index) and `sweeps` (state, attempt, stop_reason, seconds, ...), which is written first and therefore leads:
+a crash between it and Optuna's own state is repaired when the study is opened. Epochs go through the storage, not `Trial.report`,
+because a re-run epoch must overwrite its value.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeps.errors import CorruptStudyError, RefusedError, UsageError
+from sweeps.messages import Goal
+from sweeps.paths import RunPaths
+from sweeps.study.journal import SingleWriterBackend
+from sweeps.study.record import TrialRecord, best_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STUDY_VERSION = 1
+_STATES: dict[TrialState, Any] = {
+    TrialState.COMPLETE: "COMPLETE",
+    TrialState.PRUNED: "PRUNED",
+    TrialState.FAIL: "FAILED",
+    TrialState.WAITING: "INTERRUPTED",
+    TrialState.RUNNING: "RUNNING",
+}
+_OPTUNA_STATES = {word: state for state, word in _STATES.items()}
+_ATTRIBUTES = ("state", "attempt", "worker", "started", "seconds", "stop_reason", "error", "failures")
+
+
+class StudyStore:
+    """A study opened for writing by its one driver.
+
+    ``records`` are the trials found at opening, by number. ``elapsed`` is the wall time in seconds
+    that earlier runs of this sweep have used.
+    """
+
+    def __init__(self, storage: BaseStorage, study_id: int, goal: Goal, journal: SingleWriterBackend | None):
+        self.storage = storage
+        self._study_id = study_id
+        self._journal = journal
+        trials = storage.get_all_trials(study_id, deepcopy=False)
+        self._ids = [trial._trial_id for trial in trials]
+        self.records = [record_of(trial, goal) for trial in trials]
+        self.elapsed = float(study_attributes(storage, study_id).get("elapsed", 0.0))
+        self._repair(trials)
+
+    @classmethod
+    def open(cls, paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> StudyStore:
+        """Open the folder's study, or create it.
+
+        Raises:
+            CorruptStudyError: it does not read back.
+            RefusedError: ``url``'s database holds a study of this name that another folder wrote.
+            UsageError: ``url`` cannot be opened.
+        """
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        journal = None if url else SingleWriterBackend(paths.journal)
+        storage = JournalStorage(journal) if journal else open_database(str(url))
+        study_id = _find(storage, name)
+        if study_id is None:
+            study_id = _create(storage, name, goal)
+        elif url and not paths.trials.exists():
+            raise RefusedError(
+                f"storage: the database already holds a study named {name!r} that another results folder wrote: "
+                "give this sweep another name, or another database"
+            )
+        return cls(storage, study_id, goal, journal)
+
+    def _repair(self, trials: Sequence[FrozenTrial]) -> None:
+        """Catch up with attributes whose state a crash kept from being written."""
+        for trial, record in zip(trials, self.records, strict=True):
+            if record.state != _STATES[trial.state]:
+                self._write_state(record)
+
+    @property
+    def name(self) -> str:
+        return self.storage.get_study_name_from_id(self._study_id)
+
+    def enter(
+        self,
+        record: TrialRecord,
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        attributes: Mapping[str, Any],
+    ) -> None:
+        """Add the trial, RUNNING, as one record. ``params`` are in Optuna's terms (choices by index)."""
+        template = FrozenTrial(
+            number=-1,  # the storage numbers it
+            trial_id=-1,
+            state=TrialState.RUNNING,
+            value=None,
+            values=None,
+            datetime_start=datetime.fromtimestamp(record.started, tz=UTC),
+            datetime_complete=None,
+            params=dict(params),
+            distributions=dict(distributions),
+            user_attrs={"params": dict(record.params), "sweeps": _attributes(record)},
+            system_attrs=dict(attributes),
+            intermediate_values={},
+        )
+        self._ids.append(self.storage.create_new_trial(self._study_id, template))
+
+    def trial(self, number: int) -> FrozenTrial:
+        """Optuna's own view of a trial, for its pruners; not a copy."""
+        return self.storage.get_trial(self._ids[number])
+
+    def write_epoch(self, number: int, epoch: int, value: float) -> None:
+        self.storage.set_trial_intermediate_value(self._ids[number], epoch, value)
+
+    def write_decision(self, record: TrialRecord) -> None:
+        """Keep a Stop before it is sent, so that a crash cannot turn it into Continue."""
+        self._write_attributes(record)
+
+    def requeue(self, record: TrialRecord) -> None:
+        """RUNNING -> WAITING: interrupted, or waiting for its retry."""
+        self._write_attributes(record)
+        self._write_state(record)
+
+    def restart(self, record: TrialRecord) -> None:
+        """WAITING -> RUNNING: a further attempt of the same number."""
+        self._write_attributes(record)
+        self.storage.set_trial_state_values(self._ids[record.number], TrialState.RUNNING)
+
+    def finish(self, record: TrialRecord) -> None:
+        """Write the final state; it is on the disk when this returns."""
+        self._write_attributes(record)
+        self._write_state(record)
+
+    def write_elapsed(self, seconds: float) -> None:
+        attributes = {"version": STUDY_VERSION, "elapsed": round(seconds, 3)}
+        self.storage.set_study_user_attr(self._study_id, "sweeps", attributes)
+
+    def sync(self) -> None:
+        if self._journal:
+            self._journal.sync()
+
+    def sync_if_due(self) -> None:
+        if self._journal:
+            self._journal.sync_if_due()
+
+    def close(self) -> None:
+        if self._journal:
+            self._journal.close()
+        else:
+            self.storage.remove_session()
+
+    def _write_state(self, record: TrialRecord) -> None:
+        values = (
+            [record.value] if record.state in ("COMPLETE", "PRUNED") and record.value is not None else None
+        )
+        self.storage.set_trial_state_values(self._ids[record.number], _OPTUNA_STATES[record.state], values)
+        self.sync()
+
+    def _write_attributes(self, record: TrialRecord) -> None:
+        self.storage.set_trial_user_attr(self._ids[record.number], "sweeps", _attributes(record))
+
+
+def _attributes(record: TrialRecord) -> dict[str, Any]:
+    attributes = {key: getattr(record, key) for key in _ATTRIBUTES}
+    return attributes | {"seconds": round(record.seconds, 6), "failures": dict(record.failures)}
+
+
+def record_of(trial: FrozenTrial, goal: Goal) -> TrialRecord:
+    """What a stored trial says, in the tables' words.
+
+    Raises:
+        CorruptStudyError: the trial was not written by this package.
+    """
+    attributes = trial.user_attrs.get("sweeps")
+    if attributes is None or "params" not in trial.user_attrs:
+        raise CorruptStudyError(
+            f"trial {trial.number}: the study must be written by `sweep` alone, and this trial was not: "
+            "restore study.journal from a backup"
+        )
+    record = TrialRecord(trial.number, dict(trial.user_attrs["params"]))
+    for key in _ATTRIBUTES:
+        setattr(record, key, attributes[key])
+    record.failures = dict(record.failures)
+    record.values = dict(trial.intermediate_values)
+    if record.values:
+        record.value, record.best_epoch = best_of(record.values, goal)
+    return record
+
+
+def study_attributes(storage: BaseStorage, study_id: int) -> Mapping[str, Any]:
+    """The study's own attributes.
+
+    Raises:
+        RefusedError: a newer version of this package wrote it.
+    """
+    attributes: Mapping[str, Any] = storage.get_study_user_attrs(study_id).get("sweeps", {})
+    version = attributes.get("version", STUDY_VERSION)
+    if version > STUDY_VERSION:
+        raise RefusedError(
+            f"the study has format version {version}, and this version of sweeps reads up to {STUDY_VERSION}: "
+            "upgrade sweeps"
+        )
+    return attributes
+
+
+def _find(storage: BaseStorage, name: str) -> int | None:
+    studies: Sequence[Any] = storage.get_all_studies()
+    return next((study._study_id for study in studies if study.study_name == name), None)
+
+
+def _create(storage: BaseStorage, name: str, goal: Goal) -> int:
+    direction = StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE
+    study_id = storage.create_new_study([direction], study_name=name)
+    storage.set_study_user_attr(study_id, "sweeps", {"version": STUDY_VERSION, "elapsed": 0.0})
+    return study_id
+
+
+def open_database(url: str) -> BaseStorage:
+    """Optuna's RDBStorage for ``url``.
+
+    Raises:
+        UsageError: no such database, no driver, or no connection.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from sweeps.study.url import driver_url, masked
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        return optuna.storages.get_storage(driver_url(url))
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        cause = str(error.__cause__ or error).strip().splitlines()[0]
+        raise UsageError(
+            f"storage: cannot open {masked(url)}: {cause}; check the address, the user's rights, and that the "
+            'database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'
+        ) from error
