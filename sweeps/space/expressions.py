@@ -200,17 +200,6 @@ def _literal(source: str, value: Value) -> Term:
     return Term(source, frozenset({kind(value)}), lambda _: value, (value,))
 
 
-def _dotted(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name):
-            return name
-        case ast.Attribute(value=inner, attr=name):
-            return f"{_dotted(inner)}.{name}"
-    raise ConstraintError(
-        f"uses what constraints do not have ({show(self._text(node))}): a dot joins names only"
-    )
-
-
 def _of_kind(term: Term, wanted: str, user: str) -> Evaluate:
     """``term`` where it is of the ``wanted`` kind; TypeError for values of another."""
     evaluate = term.evaluate

@@ -55,7 +55,7 @@ class Space:
         return self.violated(params) is None
 
     def contains(self, params: Params) -> bool:
-        """Whether ``params`` hold exactly the active names, each of its domain (types count), and are allowed."""
+        """Whether ``params`` hold exactly the active names, each of its domain, and are allowed."""
         seen: Params = {}
         for parameter in self.parameters:
             if not parameter.active(seen):
