@@ -1,0 +1,75 @@
+"""Run one attempt of a training function and say how it ended."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from sweeps.messages import Died, Interrupted, Outcome, Raised, Returned, TrialSpec
+from sweeps.trial.rng import seed_everything
+from sweeps.trial.trial import Channel, Trial
+
+_MESSAGE_CHARACTERS = 500
+_TRACEBACK_CHARACTERS = 20_000
+
+
+class Overdue(BaseException):
+    """Raised in a user's function by an engine that has no process to kill; its text says what was late."""
+
+
+def run_attempt(function: Callable[[Trial], Any], spec: TrialSpec, channel: Channel, device: str) -> Outcome:
+    """Seed, call ``function`` with a Trial, and classify the end; a traceback goes to stderr, the trial's
+    log.
+
+    Never raises for anything the function does, ``sys.exit`` and Ctrl-C included.
+    """
+    spec.directory.mkdir(parents=True, exist_ok=True)
+    seed_everything(spec.seed, device)
+    trial = Trial(spec, channel, device)
+    outcome: Outcome
+    try:
+        function(trial)
+        outcome = Returned()
+    except Overdue as error:
+        outcome = Died("hang", str(error))
+    except KeyboardInterrupt:
+        outcome = Interrupted()
+    except BaseException as error:  # noqa: BLE001  the boundary round the user's code
+        outcome = describe(error)
+        print(outcome.traceback, end="", file=sys.stderr, flush=True)
+    if trial.stop_reason == "interrupted":
+        outcome = Interrupted()
+    trial.close(finished=isinstance(outcome, Returned))
+    return outcome
+
+
+def describe(error: BaseException) -> Raised:
+    """One line and the user's frames of an exception, however odd it is."""
+    frames = error.__traceback__.tb_next if error.__traceback__ else None
+    report = traceback.TracebackException(type(error), error, frames)
+    text = f"called sys.exit({report})" if isinstance(error, SystemExit) else _one_line(report, error)
+    whole = "".join(report.format())
+    # The end of a long traceback holds the error and the innermost frames.
+    kept = whole if len(whole) <= _TRACEBACK_CHARACTERS else "[...]\n" + whole[-_TRACEBACK_CHARACTERS + 6 :]
+    return Raised(
+        "oom" if _is_out_of_memory(error) else "error", _utf8(text)[:_MESSAGE_CHARACTERS], _utf8(kept)
+    )
+
+
+def _one_line(report: traceback.TracebackException, error: BaseException) -> str:
+    text = " ".join(str(report).split())
+    return f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    # torch has no type of its own for the host's memory.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -1,0 +1,123 @@
+"""One checkpoint file that is never seen half written, with the one before it kept as a fallback.
+
+    best.pt          the newest state
+    best.prev.pt     the one before it
+    best.pt.sha256   the hashes of both, as `sha256sum -c` reads them
+
+A write goes: new data aside, hashes of new and current, current -> prev, new -> current. Killed between any
+two of these steps, every file that stands at ``path`` or ``previous`` is still one of the two hashes listed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import CheckpointError
+from sweeps.paths import checksum_path, replace_file
+from sweeps.trial.plain import decode, encode
+
+State = dict[str, Any]
+
+
+class Checkpoint:
+    """The checkpoint at ``path``. ``adopt`` or ``discard`` what an earlier process left before the first
+    ``save``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.previous = path.with_name(f"{path.stem}.prev{path.suffix}")
+        self._hash: str | None = None
+
+    def save(self, state: State) -> None:
+        """Write ``state`` (tensors, numbers, strings, containers) atomically; raises CheckpointError
+        otherwise.
+        """
+        data = _serialise(state)
+        digest = hashlib.sha256(data).hexdigest()
+        aside = self.path.with_name(f".{self.path.name}.tmp")
+        _write_durably(aside, data)
+        lines = [f"{digest}  {self.path.name}\n"]
+        if self._hash is not None:
+            lines.append(f"{self._hash}  {self.previous.name}\n")
+        replace_file(checksum_path(self.path), "".join(lines).encode())
+        if self._hash is not None:
+            self.path.replace(self.previous)
+        aside.replace(self.path)
+        self._hash = digest
+
+    def load(self) -> State:
+        """The newest state; raises CheckpointError if the file is missing or not what was written."""
+        return self._read(self.path)
+
+    def candidates(self) -> Iterator[tuple[Path, State]]:
+        """What is complete and hash-valid, newest first."""
+        for path in (self.path, self.previous):
+            try:
+                yield path, self._read(path)
+            except CheckpointError:
+                continue
+
+    def adopt(self, path: Path) -> None:
+        """Go on from ``path``, one of ``candidates``: it becomes the newest state."""
+        self._hash = hashlib.sha256(path.read_bytes()).hexdigest()
+        if path != self.path:
+            path.replace(self.path)
+
+    def discard(self) -> None:
+        """Remove every file of this checkpoint."""
+        for path in (self.path, self.previous, checksum_path(self.path)):
+            path.unlink(missing_ok=True)
+        self._hash = None
+
+    def discard_previous(self) -> None:
+        """Remove the fallback, once the trial has ended and will not be continued."""
+        if self._hash is not None and self.previous.exists():
+            self.previous.unlink()
+            replace_file(checksum_path(self.path), f"{self._hash}  {self.path.name}\n".encode())
+
+    def _read(self, path: Path) -> State:
+        try:
+            data = path.read_bytes()
+            known = checksum_path(self.path).read_text().split()
+        except FileNotFoundError as error:
+            raise CheckpointError(f"no checkpoint at {path}: {error.filename} is missing") from error
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in known:
+            raise CheckpointError(
+                f"{path} is damaged: its sha256 is {digest}, which {checksum_path(self.path)} does not list"
+            )
+        return _deserialise(data, path)
+
+
+def _serialise(state: State) -> memoryview:
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save({name: encode(value, name) for name, value in state.items()}, buffer)
+    return buffer.getbuffer()
+
+
+def _deserialise(data: bytes, path: Path) -> State:
+    import torch
+
+    try:
+        state: State = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise CheckpointError(
+            f"{path} was not written by this version: torch cannot read it ({error})"
+        ) from error
+    return {name: decode(value) for name, value in state.items()}
+
+
+def _write_durably(path: Path, data: memoryview) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

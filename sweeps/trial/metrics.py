@@ -1,0 +1,106 @@
+"""What may be reported, and the file every report is written to."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import numbers
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import ReportError
+
+
+def scalar_metrics(metrics: Mapping[str, Any], objective: str) -> dict[str, float]:
+    """Cast every reported value to ``float``.
+
+    Numbers, booleans, NumPy scalars and tensors or arrays of exactly one element are scalars. Raises
+    ReportError naming the metric, the value and the rule otherwise, and if ``objective`` is not among the
+    metrics.
+    """
+    clean = {name: _scalar(name, value) for name, value in metrics.items()}
+    if objective not in clean:
+        raise ReportError(_missing(objective, clean))
+    if "epoch" in clean:
+        raise ReportError("'epoch' is the number of the epoch, not a metric: call report({...}, epoch=3)")
+    return clean
+
+
+def _scalar(name: object, value: Any) -> float:
+    if type(value) is float:
+        return value
+    if not isinstance(name, str) or not name:
+        raise ReportError(f"a metric's name must be a non-empty string, found {name!r}")
+    try:
+        number = value.item() if hasattr(value, "item") else value
+        if isinstance(number, numbers.Real):
+            return float(number)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise ReportError(_not_scalar(name, value)) from error
+    raise ReportError(_not_scalar(name, value))
+
+
+def _not_scalar(name: str, value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    found = (
+        f"{type(value).__name__} of shape {tuple(shape)}"
+        if shape
+        else f"{type(value).__name__} {value!r:.80}"
+    )
+    return f"metric {name!r} must be one number, found {found}: reduce it first, e.g. with .mean().item()"
+
+
+def _missing(objective: str, given: Mapping[str, float]) -> str:
+    near = difflib.get_close_matches(objective, given, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    names = ", ".join(map(repr, given)) or "nothing"
+    return (
+        f"every report must hold the objective {objective!r} (metric.name in the YAML), found {names}{hint}"
+    )
+
+
+class MetricsFile:
+    """Appends one JSON line a report to ``path``; opened at the first one and kept open for the attempt."""
+
+    def __init__(self, path: Path, number: int, attempt: int) -> None:
+        self._path = path
+        self._head = {"number": number, "attempt": attempt}
+        self._descriptor: int | None = None
+
+    def append(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Write one line by one ``write``, so that a reader never meets two half lines."""
+        if self._descriptor is None:
+            self._descriptor = _open_at_line_start(self._path)
+        row = {
+            **self._head,
+            "epoch": epoch,
+            "time": time.time(),
+            "metrics": {k: _strict(v) for k, v in metrics.items()},
+        }
+        os.write(self._descriptor, (json.dumps(row, allow_nan=False) + "\n").encode())
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _strict(value: float) -> float | str:
+    """JSON has no non-finite numbers: they are written as "NaN", "Infinity" and "-Infinity"."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _open_at_line_start(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        # A killed worker left half a line: cut it off, as nothing was decided on it.
+        whole = path.read_bytes().rfind(b"\n") + 1
+        os.ftruncate(descriptor, whole)
+    return descriptor

@@ -1,0 +1,126 @@
+"""What a trial keeps on disk between epochs: ``last.pt`` to go on from, ``best.pt`` to end with.
+
+last.pt   {"epoch", "best": {"epoch", "value"} | None, "objects": {name: state dict}, "rng"}
+best.pt   {"epoch", "value", "objects": {name: state dict}}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sweeps.errors import CheckpointError, TrialError
+from sweeps.messages import Goal
+from sweeps.paths import TrialPaths
+from sweeps.trial import rng
+from sweeps.trial.checkpoint import Checkpoint, State
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best epoch so far and its objective."""
+
+    epoch: int
+    value: float
+
+
+class Progress:
+    """Saves and restores the objects of ``trial.epochs``; raises TrialError for one that has no state."""
+
+    def __init__(self, paths: TrialPaths, goal: Goal, objects: Mapping[str, Any]) -> None:
+        for name, value in objects.items():
+            _check_stateful(name, value)
+        self._last = Checkpoint(paths.last)
+        self._best_file = Checkpoint(paths.best)
+        self._sign = 1.0 if goal == "minimize" else -1.0
+        self._objects = objects
+        self.best: Best | None = None
+
+    def resume(self) -> int:
+        """Restore the newest state that is whole; returns its epoch, 0 where there is none.
+
+        A ``last.pt`` counts only together with the ``best.pt`` of the best epoch it speaks of: ``best.pt``
+        may be one report ahead, and a damaged file falls back to the one before.
+        """
+        for path, last in self._last.candidates():
+            if last["best"] is not None and not self._adopt_best(last["best"]["epoch"]):
+                continue
+            self._last.adopt(path)
+            self.best = Best(**last["best"]) if last["best"] else None
+            load_objects(self._objects, last["objects"], f"{self._last.path}")
+            rng.restore(last["rng"])
+            return int(last["epoch"])
+        self._last.discard()
+        self._best_file.discard()
+        return 0
+
+    def save_last(self, epoch: int) -> None:
+        """Save what epoch ``epoch`` ended with."""
+        best = asdict(self.best) if self.best else None
+        self._last.save({"epoch": epoch, "best": best, "objects": self._states(), "rng": rng.capture()})
+
+    def save_if_best(self, epoch: int, value: float) -> None:
+        """Save ``best.pt`` if ``value`` is finite and strictly better than every earlier one."""
+        if not math.isfinite(value) or (self.best and self._sign * value >= self._sign * self.best.value):
+            return
+        self._best_file.save({"epoch": epoch, "value": value, "objects": self._states()})
+        self.best = Best(epoch, value)
+
+    def restore_best(self) -> None:
+        """Give the objects the state of the best epoch; without a finite objective they stay as they are."""
+        if self.best is not None:
+            load_objects(self._objects, self._best_file.load()["objects"], f"{self._best_file.path}")
+
+    def discard_fallbacks(self) -> None:
+        """Remove what only a continued trial would need."""
+        self._last.discard_previous()
+        self._best_file.discard_previous()
+
+    def _adopt_best(self, epoch: int) -> bool:
+        for path, best in self._best_file.candidates():
+            if best["epoch"] == epoch:
+                self._best_file.adopt(path)
+                return True
+        return False
+
+    def _states(self) -> State:
+        return {name: _state(value) for name, value in self._objects.items()}
+
+
+def load_objects(objects: Mapping[str, Any], states: Mapping[str, Any], source: str) -> None:
+    """Load each object's state; raises CheckpointError if ``states`` lacks one or its shapes do not fit."""
+    for name, value in objects.items():
+        _check_stateful(name, value)
+        if name not in states:
+            held = ", ".join(map(repr, states))
+            raise CheckpointError(
+                f"{source} holds {held} but not {name!r}: pass the names given to trial.epochs(...)"
+            )
+        try:
+            _load(value, states[name])
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            raise CheckpointError(f"{source} does not fit the {name!r} that was passed: {error}") from error
+
+
+def _check_stateful(name: str, value: Any) -> None:
+    if not (_is_generator(value) or (hasattr(value, "state_dict") and hasattr(value, "load_state_dict"))):
+        raise TrialError(
+            f"{name!r} is a {type(value).__qualname__} without state_dict() and load_state_dict(): pass "
+            "models, optimizers, schedulers, torch.Generator or objects with these two methods"
+        )
+
+
+def _is_generator(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Generator)
+
+
+def _state(value: Any) -> Any:
+    return value.get_state() if _is_generator(value) else value.state_dict()
+
+
+def _load(value: Any, state: Any) -> None:
+    value.set_state(state) if _is_generator(value) else value.load_state_dict(state)

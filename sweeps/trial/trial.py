@@ -1,0 +1,177 @@
+"""The Trial that a training or test function receives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from sweeps.errors import ReportError, TrialError
+from sweeps.messages import Decision, Stop, TrialSpec
+from sweeps.paths import TrialPaths
+from sweeps.trial.checkpoint import Checkpoint
+from sweeps.trial.config import Config
+from sweeps.trial.metrics import MetricsFile, scalar_metrics
+from sweeps.trial.progress import Progress, load_objects
+
+
+class Channel(Protocol):
+    """The way to the controller."""
+
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
+        """Tell the metrics of an epoch and wait for the decision."""
+
+
+class Trial:
+    """One attempt of one trial, seen from inside the training function.
+
+    Attributes:
+        config: the configuration, nested as in the YAML, read-only; by key or attribute.
+        number: the trial's number, from 0.
+        attempt: 1 for the first start, one more for every restart of the same number.
+        seed: 0 <= seed < 2**63; Python, NumPy and torch are seeded with it already.
+        device: "cpu" or "cuda:0", to be given to ``model.to(...)``.
+        directory: the trial's own folder; it exists.
+    """
+
+    def __init__(self, spec: TrialSpec, channel: Channel | None = None, device: str = "cpu") -> None:
+        """``channel`` None makes a trial for a test function: it restores but neither trains nor reports."""
+        self.config = Config(spec.config)
+        self.number = spec.number
+        self.attempt = spec.attempt
+        self.seed = spec.seed
+        self.device = device
+        self.directory: Path = spec.directory
+        self._spec = spec
+        self._channel = channel
+        self._metrics = MetricsFile(TrialPaths(spec.directory).metrics, spec.number, spec.attempt)
+        self._progress: Progress | None = None
+        self._looped = False
+        self._open_epoch: int | None = None  # the epoch the loop is in
+        self._reported = 0  # the last epoch reported, or restored
+        self._stop: Stop | None = None
+
+    def epochs(self, **objects: Any) -> Iterator[int]:
+        """Yield the number of each epoch to train: 1, 2, ... and call ``report`` exactly once in each.
+
+        With objects (models, optimizers, schedulers, torch.Generator, anything with ``state_dict`` and
+        ``load_state_dict``) the loop goes on after the last whole epoch of an earlier attempt, everything and
+        all random number generators restored; it saves ``last.pt`` between epochs and ``best.pt`` at every
+        strict improvement. It ends after the last epoch or when the trial is stopped. If it was not pruned,
+        the objects then hold the state of the best epoch. Without objects nothing is saved and every attempt
+        starts at 1.
+
+        Raises TrialError for an object without state or a second loop, ReportError for an epoch without a
+        report, CheckpointError if an earlier attempt's state does not fit the objects.
+        """
+        if self._channel is None:
+            raise TrialError(
+                "a test function cannot train: call trial.restore_best(model=model) instead of epochs()"
+            )
+        if self._looped:
+            raise TrialError(
+                "trial.epochs() is one loop over a trial's epochs: it cannot be called a second time"
+            )
+        self._looped = True
+        if objects:
+            self._progress = Progress(TrialPaths(self.directory), self._spec.goal, objects)
+        return self._loop()
+
+    def report(
+        self, metrics: Mapping[str, Any] | None = None, /, *, epoch: int | None = None, **named: Any
+    ) -> None:
+        """Tell one epoch's metrics, the objective among them: numbers, or tensors of one element.
+
+        Inside ``trial.epochs()`` the epoch is known; elsewhere pass ``epoch``, larger each time and at most
+        the sweep's ``epochs``, and look at ``should_stop`` afterwards. Raises ReportError for a wrong epoch,
+        a second report of one, a value that is not a number, or a missing objective.
+        """
+        if self._channel is None:
+            raise TrialError(
+                "a test function cannot report: return its metrics as a dict, e.g. {'accuracy': 0.98}"
+            )
+        now = self._next_epoch(epoch)
+        clean = scalar_metrics({**(metrics or {}), **named}, self._spec.metric)
+        # On disk first: whatever the controller knows as the best epoch can be restored.
+        if self._progress and self._open_epoch:
+            self._progress.save_if_best(now, clean[self._spec.metric])
+        self._metrics.append(now, clean)
+        self._reported = now
+        decision = self._channel.report(now, clean)
+        self._stop = decision if isinstance(decision, Stop) else None
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the last report was answered with a stop: return from the function then."""
+        return self._stop is not None
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the trial is to stop: a pruner's name, "early_stopping", "budget", "interrupted"; None to go
+        on.
+        """
+        return self._stop.reason if self._stop else None
+
+    def restore_best(self, **objects: Any) -> None:
+        """Give ``objects``, named as in ``trial.epochs``, the state of the best epoch.
+
+        Raises CheckpointError if there is no whole ``best.pt`` or it does not fit.
+        """
+        best = Checkpoint(TrialPaths(self.directory).best)
+        load_objects(objects, best.load()["objects"], f"{best.path}")
+
+    def log(self, message: object) -> None:
+        """Write one line with the time to the trial's log."""
+        print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {message}", flush=True)
+
+    def close(self, *, finished: bool) -> None:
+        """Release the files; called by the engine after the function ended, ``finished`` if it returned."""
+        self._metrics.close()
+        if finished and self._progress:
+            self._progress.discard_fallbacks()
+
+    def _loop(self) -> Iterator[int]:
+        if self._progress:
+            self._reported = self._progress.resume()
+            if self._reported:
+                self.log(f"going on after epoch {self._reported} (attempt {self.attempt})")
+        try:
+            while self._reported < self._spec.epochs and not self._stop:
+                self._open_epoch = self._reported + 1
+                yield self._open_epoch
+                self._end_epoch(self._open_epoch)
+        finally:
+            self._open_epoch = None
+        if self._progress and (self._stop is None or self._stop.keeps_best):
+            self._progress.restore_best()
+
+    def _end_epoch(self, epoch: int) -> None:
+        if self._reported != epoch:
+            raise ReportError(
+                f"epoch {epoch} ended without a report: call trial.report(...) exactly once an epoch"
+            )
+        # After the loop body, so that a scheduler.step() behind the report is kept. A stopped trial is not
+        # continued, save an interrupted one.
+        if self._progress and (self._stop is None or self._stop.reason == "interrupted"):
+            self._progress.save_last(epoch)
+
+    def _next_epoch(self, given: int | None) -> int:
+        if self._open_epoch is None:
+            return self._free_epoch(given)
+        if given not in (None, self._open_epoch):
+            raise ReportError(f"report got epoch={given!r} inside epoch {self._open_epoch}: leave it out")
+        if self._reported == self._open_epoch:
+            raise ReportError(f"epoch {self._reported} was reported twice: call report exactly once an epoch")
+        return self._open_epoch
+
+    def _free_epoch(self, given: int | None) -> int:
+        if given is None:
+            raise ReportError("outside trial.epochs() the epoch must be given: trial.report(..., epoch=1)")
+        whole = isinstance(given, int) and not isinstance(given, bool)
+        if not whole or not self._reported < given <= self._spec.epochs:
+            raise ReportError(
+                f"epoch must be a whole number above the last reported, {self._reported}, and at most the "
+                f"sweep's epochs, {self._spec.epochs}; found {given!r}"
+            )
+        return given
