@@ -11,7 +11,8 @@ def seed_everything(seed: int, device: str) -> None:
     """Seed every generator that is loaded with ``seed`` (0 <= seed < 2**63)."""
     random.seed(seed)
     if numpy := sys.modules.get("numpy"):
-        numpy.random.seed([seed & 0xFFFFFFFF, seed >> 32])
+        # A third word, or NumPy would draw the very numbers Python draws: both are the same Mersenne twister.
+        numpy.random.seed([seed & 0xFFFFFFFF, seed >> 32, 1])
     if torch := sys.modules.get("torch"):
         # Off the GPU, torch.manual_seed would queue a call and format a stack for every absent accelerator.
         torch.default_generator.manual_seed(seed) if device == "cpu" else torch.manual_seed(seed)
