@@ -1,0 +1,141 @@
+"""The release of a winner, run in a worker: its model as safetensors, then the one test.
+
+torch is imported here and not at the top, so that the driver can name this module without loading it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeps.errors import CheckpointError, TrialError
+from sweeps.messages import TrialSpec
+from sweeps.paths import BestPaths, TrialPaths, replace_file
+from sweeps.trial.checkpoint import Checkpoint
+from sweeps.trial.metrics import scalar_metrics
+from sweeps.trial.rng import seed_everything
+from sweeps.trial.trial import Trial
+
+if TYPE_CHECKING:
+    import torch
+    from sweeps.engines.base import Job
+
+Weights = dict[str, "torch.Tensor"]
+_COMPILED = "_orig_mod."  # torch.compile puts this before every name of the module it wraps
+
+
+@dataclass(frozen=True, slots=True)
+class BestModel:
+    """The model in a trial's ``best.pt``: its weights and epoch, or ``note`` saying why there is none."""
+
+    weights: Weights | None = None
+    epoch: int | None = None
+    note: str | None = None
+
+
+def release(job: Job, function: Callable[[Trial], Any] | None, device: str = "cpu") -> dict[str, Any]:
+    """Write the formats of ``job.export`` into ``job.bundle``, then call the test ``function``, if any.
+
+    Returns JSON data: ``export``, the names of the files written; ``note``, why the model is not among them,
+    or None; ``test``, what the function returned as {name: float}, or None.
+
+    Raises:
+        CheckpointError: ``best.pt`` is damaged.
+        TrialError: the function returned anything but a mapping of names to numbers.
+    """
+    written, note = export_model(job.spec, job.bundle, job.export)
+    test = None if function is None else run_test(function, job.spec, device)
+    return {"export": written, "note": note, "test": test}
+
+
+def export_model(spec: TrialSpec, bundle: Path, formats: tuple[str, ...]) -> tuple[list[str], str | None]:
+    """Write ``model.safetensors`` if ``formats`` asks for it; returns (names of files written, note)."""
+    if "safetensors" not in formats:
+        return [], None
+    model = best_model(TrialPaths(spec.directory).best)
+    if model.weights is None:
+        return [], model.note
+    metadata = {"trial": spec.number, "epoch": model.epoch, "metric": spec.metric, "goal": spec.goal}
+    target = BestPaths(bundle).model
+    write_model(target, model.weights, {"sweep": spec.directory.parent.parent.name, **metadata})
+    return [target.name], None
+
+
+def run_test(function: Callable[[Trial], Any], spec: TrialSpec, device: str) -> dict[str, float]:
+    """Call the test function with a seeded trial that can restore and log, but neither train nor report."""
+    seed_everything(spec.seed, device)
+    result = function(Trial(spec, None, device))
+    if not isinstance(result, Mapping) or not result:
+        raise TrialError(
+            "the test function must return its metrics as a dict of numbers, such as {'accuracy': 0.98}; "
+            f"it returned {result!r:.80}"
+        )
+    return scalar_metrics(result, objective=next(iter(result)))
+
+
+def best_model(checkpoint: Path) -> BestModel:
+    """The weights of the object called ``model``, else of the only one that is a module.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    if not checkpoint.exists():
+        return BestModel(note="the trial saved no checkpoint: pass the model to trial.epochs(model=...)")
+    state = Checkpoint(checkpoint).load()
+    modules = {name: value for name, value in state["objects"].items() if _is_module_state(value)}
+    name = "model" if "model" in modules or len(modules) != 1 else next(iter(modules))
+    if name not in modules:
+        held = ", ".join(state["objects"])
+        return BestModel(
+            note=f"the checkpoint must hold one module, or one called model, to export; it holds {held}: "
+            "pass the one to export as trial.epochs(model=...)"
+        )
+    return BestModel(_weights(modules[name]), state["epoch"])
+
+
+def write_model(target: Path, weights: Weights, metadata: Mapping[str, object]) -> None:
+    """Write ``weights`` as safetensors, all at once or not at all."""
+    from safetensors.torch import save
+
+    replace_file(target, save(weights, {"format": "pt", **{k: str(v) for k, v in metadata.items()}}))
+
+
+def read_model(path: Path) -> tuple[Weights, dict[str, str]]:
+    """(weights, metadata) of a file that `write_model` wrote.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} must be a whole safetensors file, and is damaged: {error}") from error
+
+
+def _is_module_state(state: Any) -> bool:
+    import torch
+
+    return (
+        isinstance(state, dict)
+        and any(isinstance(value, torch.Tensor) for value in state.values())
+        and all(
+            isinstance(value, torch.Tensor) or str(name).endswith("_extra_state")
+            for name, value in state.items()
+        )
+    )
+
+
+def _weights(state: Mapping[str, Any]) -> Weights:
+    """Tensors only, each with memory of its own: safetensors refuses tied weights and views."""
+    import torch
+
+    return {
+        name.removeprefix(_COMPILED): value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in state.items()
+        if isinstance(value, torch.Tensor)
+    }

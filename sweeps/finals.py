@@ -1,0 +1,166 @@
+"""The end of a sweep: its winner is chosen, recorded, and only then tested, once.
+
+    best/selection.json   the frozen choice, written before the test split is touched
+    best/test.json        the choice and what its test gave
+                          (in both, ``history`` holds the earlier choices whose test was begun)
+
+A choice whose test was begun counts as tested: nobody can tell whether a killed run had seen the test split.
+The same choice may be tested again until there is a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sweeps.engines.base import Job, JobResult
+
+from sweeps.errors import RefusedError, SweepError
+from sweeps.messages import Died, Outcome, Raised
+from sweeps.paths import BestPaths, RunPaths
+from sweeps.results.bundle import (
+    Exported,
+    read_json,
+    released,
+    strict,
+    trial_spec,
+    write_descriptions,
+    write_json,
+)
+from sweeps.results.winner import Winner, find_winner
+from sweeps.study.record import TrialRecord
+
+if TYPE_CHECKING:
+    from sweeps.spec import SweepSpec
+
+
+class Caller(Protocol):
+    """The part of an engine that runs one function in a worker."""
+
+    def call(self, job: Job) -> JobResult: ...
+
+
+def is_final(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]) -> bool:
+    """Whether `finalise` has nothing left to do. Raises NoUsableTrialError as it does."""
+    winner = find_winner(paths, spec, records)
+    return released(paths.best) == winner.number and (spec.test is None or winner.test is not None)
+
+
+def finalise(
+    paths: RunPaths,
+    spec: SweepSpec,
+    records: Sequence[TrialRecord],
+    engine: Caller,
+    again: str | None = None,
+    *,
+    interrupted: bool = False,
+) -> Winner:
+    """Choose the winner, export its model and test it once; does nothing where `is_final`.
+
+    ``again`` is the reason for testing although another trial was tested before; it is recorded. The winner
+    comes back with ``test`` None where the spec names no test, or the test itself was interrupted.
+
+    Raises:
+        NoUsableTrialError: no trial is COMPLETE.
+        RefusedError: the sweep was ``interrupted``, or another trial was tested before and ``again`` is None.
+        SweepError: the export or the test failed; the same trial may be tested again.
+    """
+    winner = find_winner(paths, spec, records)
+    if is_final(paths, spec, records):
+        return winner
+    if interrupted:
+        raise RefusedError(
+            f"the winner is tested when its sweep has ended, and {paths.root} was interrupted: "
+            "`sweep resume` it, or end it where it stands by lowering its budget"
+        )
+    earlier = _last_tested(paths.best)
+    if earlier is not None and earlier["trial"] != winner.number and again is None:
+        raise RefusedError(_tested_before(paths, earlier, winner))
+    selection = _select(paths.best, spec, winner, earlier, again)
+    function = spec.test if winner.test is None else None
+    result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
+    _record(paths.best, spec, winner, selection, result)
+    return find_winner(paths, spec, records)
+
+
+def _last_tested(best: BestPaths) -> dict[str, Any] | None:
+    """The choice whose test was begun last, with its ``metrics`` if the test has ended."""
+    tested, selected = read_json(best.test), read_json(_selection(best))
+    if selected is None or selected["test"] is None:
+        return tested
+    return tested if tested is not None and tested["trial"] == selected["trial"] else selected
+
+
+def _select(
+    best: BestPaths, spec: SweepSpec, winner: Winner, earlier: dict[str, Any] | None, again: str | None
+) -> dict[str, Any]:
+    """Freeze the choice on disk, and clear away the bundle of another one."""
+    if earlier is not None and earlier["trial"] == winner.number:
+        return earlier
+    selection = {
+        "trial": winner.number,
+        "epoch": winner.epoch,
+        "objective": {"name": winner.metric, "value": winner.value},
+        "test": spec.test,
+        "time": _now(),
+        "reason": again if earlier else None,
+        "history": _history(earlier) if earlier else [],
+    }
+    best.directory.mkdir(exist_ok=True)
+    write_json(_selection(best), selection)
+    for stale in (best.model, best.config, best.metrics, best.test):
+        stale.unlink(missing_ok=True)
+    return selection
+
+
+def _history(earlier: dict[str, Any]) -> list[dict[str, Any]]:
+    entry = {key: earlier.get(key) for key in ("trial", "epoch", "metrics", "time", "reason")}
+    return [*earlier["history"], entry]
+
+
+def _record(
+    best: BestPaths, spec: SweepSpec, winner: Winner, selection: dict[str, Any], result: JobResult
+) -> None:
+    """Write what came out; after a failed test the model that was exported before it still stands."""
+    value = result.value or {}
+    files = [best.model.name] if best.model.exists() else []
+    write_descriptions(best, spec, winner, Exported(files, value.get("note")))
+    _raise_failure(result.outcome, spec, winner)
+    if value.get("test") is not None:
+        kept = {key: selection[key] for key in ("trial", "epoch", "reason", "history")}
+        write_json(best.test, {**kept, "metrics": strict(value["test"]), "time": _now()})
+
+
+def _raise_failure(outcome: Outcome, spec: SweepSpec, winner: Winner) -> None:
+    if not isinstance(outcome, Raised | Died):
+        return
+    what = (
+        f"the test of trial {winner.number} by {spec.test}"
+        if spec.test
+        else f"the export of trial {winner.number}"
+    )
+    trace = f"\n{outcome.traceback.rstrip()}" if isinstance(outcome, Raised) and outcome.traceback else ""
+    raise SweepError(
+        f"{what} must end without an error, and ended with {outcome.message}: "
+        f"repair it and run `sweep test` on the results folder{trace}"
+    )
+
+
+def _tested_before(paths: RunPaths, earlier: dict[str, Any], winner: Winner) -> str:
+    metrics = earlier.get("metrics")
+    gave = "no result" if metrics is None else ", ".join(f"{name} {value}" for name, value in metrics.items())
+    return (
+        f"one trial of a sweep is tested, once: trial {earlier['trial']} was, at {earlier['time']} ({gave}), "
+        f"and the best trial is now {winner.number}; keep that result, or give the reason for another test, "
+        f'which is recorded: sweep test {paths.root} --again "..."'
+    )
+
+
+def _selection(best: BestPaths) -> Path:
+    return best.directory / "selection.json"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

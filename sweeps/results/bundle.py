@@ -1,0 +1,104 @@
+"""The release bundle of a winner: the model, ``config.json``, ``metrics.json``, ``test.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeps.messages import TrialSpec
+from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
+from sweeps.results.curves import read_epochs
+from sweeps.results.winner import Winner
+from sweeps.seeding import derive
+
+if TYPE_CHECKING:
+    from sweeps.spec import SweepSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The files of the model, or why there are none."""
+
+    files: Sequence[str] = ()
+    note: str | None = None
+
+
+def trial_spec(spec: SweepSpec, winner: Winner) -> TrialSpec:
+    """The winner as its training function saw it."""
+    return TrialSpec(
+        number=winner.number,
+        attempt=winner.attempt,
+        config=winner.config,
+        seed=derive(spec.seed, winner.number, 1),
+        epochs=spec.epochs,
+        metric=winner.metric,
+        goal=spec.metric.goal,
+        directory=winner.directory,
+    )
+
+
+def write_descriptions(best: BestPaths, spec: SweepSpec, winner: Winner, exported: Exported) -> None:
+    """Write ``config.json``, then ``metrics.json``: the winner at its best epoch."""
+    write_json(best.config, winner.config)
+    metrics = {
+        "sweep": spec.name,
+        "trial": winner.number,
+        "objective": {"name": winner.metric, "goal": spec.metric.goal, "value": winner.value},
+        "best_epoch": winner.epoch,
+        "metrics": strict(metrics_at(winner)),
+        "export": list(exported.files),
+        "note": exported.note,
+    }
+    write_json(best.metrics, metrics)
+
+
+def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path) -> None:
+    """Fill the empty folder ``target`` with the winner's bundle, copied from ``best/`` where that is his.
+
+    Raises:
+        CheckpointError: the winner's checkpoint is damaged.
+    """
+    best = paths.best
+    if released(best) == winner.number:
+        for file in (best.model, best.config, best.metrics, best.test):
+            if file.exists():
+                shutil.copy(file, target)
+        return
+    from sweeps.export import export_model
+
+    files, note = export_model(trial_spec(spec, winner), target, spec.export)
+    write_descriptions(BestPaths(target), spec, winner, Exported(files, note))
+
+
+def metrics_at(winner: Winner) -> Mapping[str, float]:
+    """Every metric that the winner reported at its best epoch."""
+    rows = read_epochs(TrialPaths(winner.directory).metrics)
+    return next((row.metrics for row in rows if row.epoch == winner.epoch), {winner.metric: winner.value})
+
+
+def released(best: BestPaths) -> int | None:
+    """The number of the trial whose bundle it is; None if there is no whole one."""
+    record = read_json(best.metrics)
+    return None if record is None else int(record["trial"])
+
+
+def strict(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    """JSON has no non-finite numbers: they are written as "nan", "inf" and "-inf", which float() reads."""
+    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    replace_file(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in the file, None if there is no file."""
+    if not path.exists():
+        return None
+    data: dict[str, Any] = json.loads(path.read_bytes())
+    return data

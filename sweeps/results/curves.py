@@ -1,0 +1,112 @@
+"""Every epoch of every trial in memory, as columns: what the epochs table is made of.
+
+An ended trial's ``metrics.jsonl`` never changes, so its rows are read once and kept; only trials that have
+not ended are read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import nan
+
+from sweeps.paths import RunPaths
+from sweeps.study.record import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reported epoch."""
+
+    attempt: int
+    epoch: int
+    time: float  # unix seconds of the report
+    metrics: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class Columns:
+    """Rows of many trials, column by column; NaN where a row lacks a metric. 8 bytes a cell."""
+
+    number: array[int] = field(default_factory=lambda: array("q"))
+    attempt: array[int] = field(default_factory=lambda: array("q"))
+    epoch: array[int] = field(default_factory=lambda: array("q"))
+    time: array[float] = field(default_factory=lambda: array("d"))
+    metrics: dict[str, array[float]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def append(self, number: int, row: Row) -> None:
+        for name in row.metrics.keys() - self.metrics.keys():
+            self.metrics[name] = array("d", [nan]) * len(self)
+        self.number.append(number)
+        self.attempt.append(row.attempt)
+        self.epoch.append(row.epoch)
+        self.time.append(row.time)
+        for name, column in self.metrics.items():
+            column.append(row.metrics.get(name, nan))
+
+
+class Curves:
+    """The epochs of one sweep, read from its trials' ``metrics.jsonl``."""
+
+    def __init__(self, paths: RunPaths) -> None:
+        self._trials = str(paths.trials)
+        self._paths = paths
+        self._ended = Columns()
+        self._known: set[int] = set()
+
+    def read(self, records: Iterable[TrialRecord]) -> tuple[Columns, Columns]:
+        """(rows of ended trials, rows of the others) of ``records``; reads only what may have changed.
+
+        Of an ended trial only the epochs that the study knows are kept: a worker killed before its message
+        arrived may have written one more.
+        """
+        live = Columns()
+        for record in records:
+            if record.number in self._known:
+                continue
+            rows = read_epochs(self._paths.trial(record.number).metrics)
+            if record.ended:
+                self._known.add(record.number)
+                _extend(self._ended, record.number, (row for row in rows if row.epoch in record.values))
+            else:
+                _extend(live, record.number, rows)
+        return self._ended, live
+
+
+def _extend(columns: Columns, number: int, rows: Iterable[Row]) -> None:
+    for row in rows:
+        columns.append(number, row)
+
+
+def read_epochs(path: os.PathLike[str] | str) -> list[Row]:
+    """The trial's epochs in order; of an epoch written twice the last attempt wins. No file: no rows.
+
+    A line that a killed worker left half written is skipped.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read()
+    except FileNotFoundError:
+        return []
+    newest: dict[int, Row] = {}
+    for row in _rows(data.splitlines()):
+        if row.epoch not in newest or row.attempt >= newest[row.epoch].attempt:
+            newest[row.epoch] = row
+    return [newest[epoch] for epoch in sorted(newest)]
+
+
+def _rows(lines: list[bytes]) -> Iterator[Row]:
+    for line in lines:
+        try:
+            raw = json.loads(line)
+            # float() also reads "NaN" and "Infinity", which JSON has no numbers for.
+            metrics = {name: float(value) for name, value in raw["metrics"].items()}
+            yield Row(raw["attempt"], raw["epoch"], raw["time"], metrics)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue

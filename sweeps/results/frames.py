@@ -1,0 +1,29 @@
+"""Arrow tables as pandas DataFrames, with the types that the parameters have in the YAML."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from sweeps.results.layout import JSON_TEXT
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """``table`` as a DataFrame with a plain row index.
+
+    Whole numbers and booleans that are missing in some rows come as Int64 and boolean; a parameter whose
+    values are of several types comes as Python objects, None where it is inactive.
+    """
+    frame: pd.DataFrame = table.to_pandas()
+    for field in table.schema:
+        if field.metadata and JSON_TEXT.items() <= field.metadata.items():
+            decoded = [_decode(text) for text in table[field.name].to_pylist()]
+            frame[field.name] = pd.Series(decoded, index=frame.index, dtype=object)
+    return frame
+
+
+def _decode(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

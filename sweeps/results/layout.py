@@ -1,0 +1,80 @@
+"""What the tables of one sweep look like: its objective, and a column type for every parameter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from sweeps.messages import Goal
+from sweeps.space import Choice, Domain, Float
+
+if TYPE_CHECKING:
+    from sweeps.spec import SweepSpec
+
+# A column of values of several types: each is written as JSON text, and read back from it.
+JSON_TEXT: Mapping[bytes, bytes] = {b"sweeps.encoding": b"json"}
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterColumn:
+    """One searched parameter; ``type`` follows from its domain alone, so it never changes during a sweep."""
+
+    name: str
+    type: pa.DataType
+    json: bool = False
+
+    def field(self) -> pa.Field:
+        return pa.field(f"params.{self.name}", self.type, metadata=JSON_TEXT if self.json else None)
+
+    def array(self, values: Iterable[Any]) -> pa.Array:
+        """``values`` in trial order, None where the parameter is inactive."""
+        if self.json:
+            values = (None if value is None else json.dumps(value) for value in values)
+        return pa.array(values, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The objective and the parameters of a sweep, as its tables name them."""
+
+    metric: str
+    goal: Goal
+    parameters: tuple[ParameterColumn, ...] = ()
+
+    @classmethod
+    def of(cls, spec: SweepSpec) -> Layout:
+        columns = tuple(parameter_column(p.name, p.domain) for p in spec.space.parameters)
+        return cls(spec.metric.name, spec.metric.goal, columns)
+
+    def order(self, metrics: Iterable[str]) -> list[str]:
+        """The metrics' columns: the objective first, then by name, whichever trial reported them first."""
+        return sorted({self.metric, *metrics}, key=lambda name: (name != self.metric, name))
+
+
+def parameter_column(name: str, domain: Domain) -> ParameterColumn:
+    """The column of one parameter.
+
+    Choices of one type get that type (null among them does not count as one); whole numbers among other
+    numbers become floats unless that would make two choices equal; anything else mixed becomes JSON text.
+    """
+    if not isinstance(domain, Choice):
+        return ParameterColumn(name, pa.float64() if isinstance(domain, Float) else pa.int64())
+    values = [value for value in domain.values if value is not None]
+    kinds = {type(value) for value in values}
+    if kinds == {int, float} and len(set(map(float, values))) == len(values):
+        kinds = {float}
+    if len(kinds) != 1 or any(type(value) is int and abs(value) >= 2**53 for value in values):
+        return ParameterColumn(name, pa.string(), json=True)
+    return ParameterColumn(name, _ARROW[kinds.pop()])
+
+
+_ARROW: Mapping[type, pa.DataType] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+}

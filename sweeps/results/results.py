@@ -1,0 +1,125 @@
+"""A results folder, read: what ``sweeps.load("results/cnn")`` returns."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from sweeps.errors import RefusedError, UsageError
+from sweeps.paths import RunPaths
+from sweeps.results.bundle import write_bundle
+from sweeps.results.curves import Curves
+from sweeps.results.frames import to_frame
+from sweeps.results.layout import Layout
+from sweeps.results.model import load_model
+from sweeps.results.winner import Winner, find_winner
+from sweeps.results.writer import build_tables, journal_stamp, read_fresh
+from sweeps.spec import SweepSpec, load_spec
+from sweeps.study import TrialRecord, read_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load(directory: str | Path) -> Results:
+    """Read the results folder of a sweep, finished, interrupted or running; nothing in it is changed.
+
+    Raises:
+        UsageError: ``directory`` is not a results folder.
+    """
+    paths = RunPaths(Path(directory).absolute())
+    if not paths.resolved_yaml.is_file():
+        raise UsageError(
+            f"{directory}: a results folder holds a resolved.yaml, and this has none: "
+            "give the folder that `sweep run` wrote, such as results/cnn"
+        )
+    return Results(paths, load_spec(paths.resolved_yaml))
+
+
+class Results:
+    """The tables, the winner and the model of one sweep.
+
+    Everything is read when first asked for and then kept: a snapshot. `load` again to see a running sweep
+    move on. No code of the user's is imported, save by `load_model`.
+    """
+
+    def __init__(self, paths: RunPaths, spec: SweepSpec) -> None:
+        self.spec = spec
+        self.directory = paths.root
+        self._paths = paths
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial; the columns are those of ``trials.parquet``."""
+        return to_frame(self._tables[0])
+
+    @property
+    def epochs(self) -> pd.DataFrame:
+        """One row for each (number, epoch), sorted: number, attempt, epoch, time, then the metrics."""
+        return to_frame(self._tables[1])
+
+    @cached_property
+    def best(self) -> Winner:
+        """The best COMPLETE trial so far.
+
+        Raises:
+            NoUsableTrialError: there is none.
+        """
+        return find_winner(self._paths, self.spec, self._records)
+
+    def load_model(self, build: Callable[[Any], Any] | None = None) -> Any:
+        """The winner's model with the weights of its best epoch, on the CPU and in ``eval`` mode.
+
+        ``build(config)`` makes the untrained model; by default it is the function ``build_model`` of the
+        training function's module.
+
+        Raises:
+            NoUsableTrialError: no trial is COMPLETE.
+            CheckpointError: the winner saved no model, or its checkpoint is damaged.
+            UsageError: there is no ``build_model``, or what it builds does not fit the weights.
+        """
+        return load_model(self._paths, self.spec, self.best, build)
+
+    def export(self, directory: str | Path) -> Path:
+        """Put the winner's bundle (model.safetensors, config.json, ...) into a new ``directory``.
+
+        It is a copy of ``best/``, or is made from the winner's checkpoint where ``best/`` is not there yet or
+        holds an earlier winner; ``test.json`` is part of it only if the winner was tested.
+
+        Raises:
+            NoUsableTrialError: no trial is COMPLETE.
+            RefusedError: ``directory`` exists and is not empty.
+        """
+        target = Path(directory).absolute()
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise RefusedError(
+                f"{directory}: export writes into a new folder only, and this has content: name another"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            write_bundle(self._paths, self.spec, self.best, aside)
+            aside.replace(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return target
+
+    @cached_property
+    def _records(self) -> list[TrialRecord]:
+        metric = self.spec.metric
+        return read_records(self._paths, self.spec.name, metric.goal, self.spec.storage)
+
+    @cached_property
+    def _tables(self) -> tuple[pa.Table, pa.Table]:
+        stamp = journal_stamp(self._paths)
+        trials = read_fresh(self._paths.trials_parquet, stamp)
+        epochs = read_fresh(self._paths.epochs_parquet, stamp)
+        if trials is not None and epochs is not None:
+            return trials, epochs
+        return build_tables(self._records, Curves(self._paths), Layout.of(self.spec))

@@ -1,0 +1,135 @@
+"""The two tables of a sweep, as Arrow tables: one row a trial, and one row an epoch.
+
+The trials' one carries the metadata by which pandas keeps whole numbers whole where some are missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from math import nan
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sweeps.results.curves import Columns
+from sweeps.results.layout import Layout
+from sweeps.study.record import TrialRecord
+
+Floats = npt.NDArray[np.float64]
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+_OWN = ("number", "attempt", "epoch", "time")
+
+
+def epochs_table(curves: Sequence[Columns], layout: Layout) -> pa.Table:
+    """One row for each (number, epoch), sorted by both.
+
+    Columns: number, attempt, epoch, time (UTC), then one float64 a metric, the objective first, then by name;
+    NaN where an epoch did not report it. A metric named like one of the first four is ``metric.<name>``.
+    """
+    columns: dict[str, pa.Array] = {
+        "number": pa.array(_joined([c.number for c in curves], np.int64)),
+        "attempt": pa.array(_joined([c.attempt for c in curves], np.int64)),
+        "epoch": pa.array(_joined([c.epoch for c in curves], np.int64)),
+        "time": _timestamps(_joined([c.time for c in curves], np.float64)),
+    }
+    for name in layout.order(name for c in curves for name in c.metrics):
+        given = [(len(c), c.metrics.get(name)) for c in curves]
+        parts = [np.full(rows, nan) if values is None else values for rows, values in given]
+        columns[metric_column(name)] = pa.array(_joined(parts, np.float64))
+    return pa.table(columns).sort_by([("number", "ascending"), ("epoch", "ascending")])
+
+
+def metric_column(name: str) -> str:
+    """The metric's column in the epochs table: its name, unless a column of the table's own has that."""
+    return f"metric.{name}" if name in _OWN else name
+
+
+def trials_table(records: Sequence[TrialRecord], epochs: pa.Table, layout: Layout) -> pa.Table:
+    """One row a trial, in the order of ``records`` (by number).
+
+    ``metric`` is the objective's best value and ``best_epoch`` its epoch. ``best.X`` is the value of metric
+    X at that epoch, not X's own optimum: the row describes the model that would be exported. ``last.X`` is
+    the last value that the trial reported of X. ``seconds`` adds up the attempts that have ended,
+    ``started`` is when the first began (UTC). ``params.X`` is missing where parameter X is inactive.
+    """
+    fields: list[tuple[pa.Field, pa.Array]] = [
+        _column("number", pa.int64(), [r.number for r in records]),
+        _column("state", pa.string(), [r.state for r in records]),
+        _column("stop_reason", pa.string(), [r.stop_reason for r in records]),
+        _column("metric", pa.float64(), [r.value for r in records]),
+        _column("best_epoch", pa.int64(), [r.best_epoch for r in records]),
+        _column("epochs", pa.int64(), [r.epochs for r in records]),
+        _column("seconds", pa.float64(), [r.seconds for r in records]),
+        (pa.field("started", _TIMESTAMP), _timestamps(np.array([r.started for r in records], np.float64))),
+    ]
+    for parameter in layout.parameters:
+        values = parameter.array([r.params.get(parameter.name) for r in records])
+        fields.append((parameter.field(), values))
+    for name, values in _metric_columns(records, epochs).items():
+        fields.append((pa.field(name, pa.float64()), pa.array(values)))
+    fields += [
+        _column("worker", pa.string(), [r.worker for r in records]),
+        _column("attempt", pa.int64(), [r.attempt for r in records]),
+        _column("error", pa.string(), [r.error for r in records]),
+    ]
+    schema = pa.schema([field for field, _ in fields])
+    return _described(pa.Table.from_arrays([values for _, values in fields], schema=schema))
+
+
+def _metric_columns(records: Sequence[TrialRecord], epochs: pa.Table) -> Mapping[str, Floats]:
+    """``last.X`` of every metric X, then ``best.X`` of every one; one value a record."""
+    numbers = np.array([r.number for r in records], np.int64)
+    best_epochs = np.array([r.best_epoch or 0 for r in records], np.int64)
+    row = np.searchsorted(numbers, epochs["number"].to_numpy())
+    at_best = epochs["epoch"].to_numpy() == best_epochs[row] if len(row) else np.zeros(0, bool)
+    last: dict[str, Floats] = {}
+    best: dict[str, Floats] = {}
+    for column in epochs.column_names[len(_OWN) :]:
+        name, values = column.removeprefix("metric."), epochs[column].to_numpy()
+        given = ~np.isnan(values)
+        # Epochs rise within a trial, and of repeated indices NumPy keeps the last assignment.
+        last[f"last.{name}"] = _scattered(len(numbers), row[given], values[given])
+        best[f"best.{name}"] = _scattered(len(numbers), row[at_best], values[at_best])
+    return last | best
+
+
+def _scattered(size: int, index: npt.NDArray[np.intp], values: Floats) -> Floats:
+    column = np.full(size, nan)
+    column[index] = values
+    return column
+
+
+def _column(name: str, kind: pa.DataType, values: list[object]) -> tuple[pa.Field, pa.Array]:
+    return pa.field(name, kind), pa.array(values, kind)
+
+
+def _joined(parts: Sequence[object], kind: type[np.int64] | type[np.float64]) -> npt.NDArray[np.generic]:
+    # Copies: an array that NumPy looks into cannot grow any more.
+    return np.concatenate([np.array(part, kind) for part in parts] or [np.zeros(0, kind)])
+
+
+def _timestamps(seconds: npt.NDArray[np.generic]) -> pa.Array:
+    microseconds = np.rint(seconds.astype(np.float64) * 1e6).astype(np.int64)
+    return pa.array(microseconds).cast(_TIMESTAMP)
+
+
+def _described(table: pa.Table) -> pa.Table:
+    """``table`` with what pandas needs to keep whole numbers and booleans that are partly missing."""
+    kinds = {"int64": "Int64", "bool": "boolean"}
+    columns = [
+        {
+            "name": field.name,
+            "field_name": field.name,
+            "pandas_type": str(field.type),
+            "numpy_type": kinds[str(field.type)],
+            "metadata": None,
+        }
+        for field, column in zip(table.schema, table.columns, strict=True)
+        if str(field.type) in kinds and column.null_count
+    ]
+    pandas = {"index_columns": [], "column_indexes": [], "columns": columns, "pandas_version": "2.2.0"}
+    return table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), b"pandas": json.dumps(pandas).encode()}
+    )

@@ -1,0 +1,94 @@
+"""The winner of a sweep: its best COMPLETE trial."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeps.errors import NoUsableTrialError
+from sweeps.messages import Goal, State
+from sweeps.paths import BestPaths, RunPaths
+from sweeps.study.record import TrialRecord
+
+if TYPE_CHECKING:
+    from sweeps.spec import SweepSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The best COMPLETE trial, at its best epoch."""
+
+    number: int
+    attempt: int  # the one that completed
+    metric: str  # the objective's name
+    value: float  # the objective at `epoch`
+    epoch: int
+    params: Mapping[str, Any]  # flat: dotted name -> value, active parameters only
+    config: Mapping[str, Any]  # nested as in the YAML; fixed and searched values together
+    directory: Path  # the trial's folder
+    test: Mapping[str, float] | None = None  # what the test function returned; None until it was tested
+
+
+def choose(records: Sequence[TrialRecord], goal: Goal) -> TrialRecord:
+    """The best COMPLETE trial; of equal ones that with the lowest number.
+
+    Raises:
+        NoUsableTrialError: there is none.
+    """
+    sign = 1.0 if goal == "minimize" else -1.0
+    usable = [(sign * r.value, r.number, r) for r in records if r.state == "COMPLETE" and r.value is not None]
+    if not usable:
+        raise NoUsableTrialError(_nothing_to_choose(records))
+    return min(usable)[2]
+
+
+def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]) -> Winner:
+    """`choose`, with all that is known of the trial.
+
+    Raises:
+        NoUsableTrialError: no trial is COMPLETE.
+    """
+    record = choose(records, spec.metric.goal)
+    assert record.value is not None and record.best_epoch is not None  # COMPLETE trials have both
+    return Winner(
+        number=record.number,
+        attempt=record.attempt,
+        metric=spec.metric.name,
+        value=record.value,
+        epoch=record.best_epoch,
+        params=dict(record.params),
+        config=spec.space.config(record.params),
+        directory=paths.trial(record.number).directory,
+        test=tested(paths.best, record.number),
+    )
+
+
+def tested(best: BestPaths, number: int) -> Mapping[str, float] | None:
+    """What the test of trial ``number`` gave, if it was the last one tested."""
+    if not best.test.exists():
+        return None
+    record = json.loads(best.test.read_bytes())
+    if record["trial"] != number:
+        return None
+    # float() also reads "NaN" and "Infinity", which JSON has no numbers for.
+    return {name: float(value) for name, value in record["metrics"].items()}
+
+
+def _nothing_to_choose(records: Sequence[TrialRecord]) -> str:
+    states = Counter(record.state for record in records)
+    counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no trial at all"
+    return f"the winner must be a COMPLETE trial, and there is none ({counted}): {_remedy(records, states)}"
+
+
+def _remedy(records: Sequence[TrialRecord], states: Mapping[State, int]) -> str:
+    if not records or "RUNNING" in states or "INTERRUPTED" in states:
+        return "let the sweep go on, with `sweep resume` if it is not running"
+    failed = next((record for record in records if record.state == "FAILED"), None)
+    if failed is None:
+        return "raise budget.trials or budget.wall, or choose a milder pruner"
+    cause = failed.error or failed.stop_reason
+    return f"repair what trial {failed.number} failed of ({cause}), which `sweep logs {failed.number}` shows"
