@@ -82,6 +82,16 @@ def _due(parameters: Sequence[Parameter], constraints: Sequence[Constraint]) -> 
     return due
 
 
+def none_allowed(space: Space, limit: int = 100_000) -> bool:
+    """Whether the constraints of a finite space leave nothing, as far as ``limit`` steps can tell."""
+    if not space.allows_fixed():
+        return True
+    try:
+        return next(walk(space.parameters, space.constraints, space.fixed, limit), None) is None
+    except TooLarge:
+        return False
+
+
 def count_configurations(space: Space, limit: int) -> int | None:
     """The exact number of allowed configurations of a finite space; None past ``limit`` steps.
 

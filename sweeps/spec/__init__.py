@@ -1,0 +1,21 @@
+"""From a search-space YAML to a frozen `SweepSpec`, or to all its problems with their places."""
+
+from __future__ import annotations
+
+from sweeps.spec.load import load_spec
+from sweeps.spec.model import Budget, Component, EarlyStopping, Metric, Resources, Retries, Timeout
+from sweeps.spec.schema import json_schema
+from sweeps.spec.spec import SweepSpec
+
+__all__ = [
+    "Budget",
+    "Component",
+    "EarlyStopping",
+    "Metric",
+    "Resources",
+    "Retries",
+    "SweepSpec",
+    "Timeout",
+    "json_schema",
+    "load_spec",
+]

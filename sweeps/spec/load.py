@@ -1,0 +1,145 @@
+"""The one way in: a YAML file and its overrides to a `SweepSpec`, or to all their problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sweeps.errors import SpecError
+from sweeps.space import Params, Space
+from sweeps.space.build import build_space
+from sweeps.space.counting import none_allowed
+from sweeps.space.wording import did_you_mean, listed, show
+from sweeps.spec.components import KINDS, read_component
+from sweeps.spec.enqueue import read_enqueue
+from sweeps.spec.model import Settings
+from sweeps.spec.overrides import apply_overrides
+from sweeps.spec.parameters import Group, ParametersReader, read_constraints, read_fixed
+from sweeps.spec.positions import KeyPath, Location
+from sweeps.spec.problems import Problems, Reporter
+from sweeps.spec.spec import SweepSpec
+from sweeps.spec.wordings import report_findings, sections
+from sweeps.spec.yaml_loader import load_yaml
+from sweeps.spec.yaml_text import MOST_BYTES
+
+SPACE_KEYS = ("fixed", "parameters", "constraints", "enqueue")
+NOT_YET: dict[KeyPath, frozenset[str]] = {(): frozenset({"finalists"}), ("budget",): frozenset({"gpu_hours"})}
+
+
+def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
+    """The sweep described by the YAML at ``path``, with ``overrides`` such as "budget.trials=5" set in it.
+
+    Raises:
+        SpecError: the file cannot be read or has problems; ``problems`` lists all, each with its place.
+    """
+    source = _read(path)
+    problems = Problems()
+    data, positions = load_yaml(source, Location(0, 1, 1, str(path)), problems)
+    reporter = Reporter(positions, problems)
+    if isinstance(data, dict):
+        apply_overrides(data, positions, overrides, problems)
+        spec = _check(data, reporter, problems)
+        if spec is not None:
+            settings, space, enqueue = spec
+            return SweepSpec.of(settings, space=space, enqueue=enqueue, source=source, path=path.absolute())
+    else:
+        reporter.value((), f"must be a mapping ({show(data)}): begin with version: 1")
+    raise SpecError(problems.lines())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        siblings = [str(sibling) for sibling in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        near = did_you_mean(str(path), siblings) or ": give the path of a sweep's YAML"
+        raise SpecError([f"{path}  cannot be read ({error.strerror}){near}"]) from error
+
+
+def _check(
+    data: dict[str, Any], reporter: Reporter, problems: Problems
+) -> tuple[Settings, Space, tuple[Params, ...]] | None:
+    """The parts of a spec; None where ``problems`` holds any."""
+    plain = _known_keys(data, reporter)
+    for kind in KINDS:
+        component = read_component(kind, plain.pop(kind), reporter) if kind in plain else None
+        if component is not None:
+            plain[kind] = component
+    settings = _settings(plain, reporter)
+    space, enqueue = _read_space(data, reporter, problems)
+    if settings is not None and space is not None:
+        _check_together(settings, space, reporter)
+    if problems or settings is None or space is None:
+        return None
+    return settings, space, enqueue
+
+
+def _known_keys(data: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """The plain part of ``data`` without unknown keys, which are reported."""
+    plain = {key: value for key, value in data.items() if key not in SPACE_KEYS}
+    for path, known in sections().items():
+        section = plain if not path else plain.get(str(path[0]))
+        if not isinstance(section, dict):
+            continue
+        known = known if path else (*known, *SPACE_KEYS)
+        for key in [key for key in section if key not in known]:
+            _report_unknown((*path, key), known, reporter)
+        kept = {key: value for key, value in section.items() if key in known}
+        plain = {**plain, str(path[0]): kept} if path else kept
+    return plain
+
+
+def _report_unknown(path: KeyPath, known: tuple[str, ...], reporter: Reporter) -> None:
+    *owner, key = path
+    if key in NOT_YET.get(tuple(owner), ()):
+        reporter.key(path, "is not available yet: remove it")
+    else:
+        reporter.key(path, f"is not a known key: one of {listed(known)}{did_you_mean(key, known)}")
+
+
+def _settings(plain: dict[str, Any], reporter: Reporter) -> Settings | None:
+    try:
+        return Settings.model_validate(plain)
+    except ValidationError as error:
+        report_findings(error, reporter)
+        return None
+
+
+def _read_space(
+    data: dict[str, Any], reporter: Reporter, problems: Problems
+) -> tuple[Space | None, tuple[Params, ...]]:
+    before = len(problems)
+    fixed, unread = read_fixed(data.get("fixed"), reporter)
+    parameters = ParametersReader(reporter, unread)
+    if "parameters" in data:
+        parameters.read(data["parameters"], ("parameters",), Group())
+    else:
+        reporter.value(
+            ("parameters",), "is missing: write parameters: {lr: {min: 1e-5, max: 1e-1, log: true}}"
+        )
+    constraints = read_constraints(data.get("constraints"), reporter)
+    space, found = build_space(parameters.declared, constraints, fixed)
+    for problem in found:
+        reporter.value(problem.path, problem.message)
+    if space is None or len(problems) > before:
+        return None, ()
+    return space, read_enqueue(data.get("enqueue"), space, reporter)
+
+
+def _check_together(settings: Settings, space: Space, reporter: Reporter) -> None:
+    """What only settings and space together can tell."""
+    if space.finite and none_allowed(space):
+        reporter.value(("constraints",), "leave no configuration of this space: loosen one of them")
+    if space.finite:
+        return
+    if settings.budget.trials is None and settings.budget.wall is None:
+        rule = "a space that is not finite needs trials or wall, such as budget: {trials: 100}"
+        reporter.value(("budget",), f"sets no end: {rule}")
+    if settings.sampler.name == "grid":
+        endless = listed(p.name for p in space.parameters if p.domain.count() is None)
+        rule = "a grid needs values, integers or a step"
+        reporter.value(("sampler",), f"cannot be grid ({endless} has no end of values): {rule}")

@@ -1,0 +1,166 @@
+"""The plain keys of a sweep, each with its type, its range and its default.
+
+The search space and the components have parsers of their own; here they are only given their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from sweeps.messages import Goal
+from sweeps.space import Value
+from sweeps.spec.scalars import parse_duration
+
+_DURATION_RULE = "a duration such as 45s, 30m, 1h30m or 1d, or a number of seconds"
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    seconds = parse_duration(value)
+    if seconds is None:
+        raise PydanticCustomError("duration", "must be {rule}", {"rule": _DURATION_RULE})
+    return seconds
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(gt=0),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$", "minLength": 2},
+            ]
+        }
+    ),
+]
+
+_SCALAR_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
+_COMPONENT_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {"name": {"type": "string"}},
+            "required": ["name"],
+            "additionalProperties": _SCALAR_SCHEMA,
+        },
+    ]
+}
+_PRUNER_SCHEMA = {"anyOf": [{"type": "null"}, *_COMPONENT_SCHEMA["anyOf"]]}
+
+
+class Section(BaseModel):
+    """A mapping of the YAML: frozen, unknown keys refused, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Metric(Section):
+    """The objective: a name that the training function reports, and its better direction."""
+
+    name: str = Field(
+        min_length=1, description="a metric that the training function reports, such as val_loss"
+    )
+    goal: Goal = Field(description="which way is better")
+
+
+class Component(Section):
+    """A sampler or pruner by name, with the options it takes."""
+
+    name: str
+    options: Mapping[str, Value] = Field(default_factory=dict)
+
+
+class EarlyStopping(Section):
+    """A trial ends as COMPLETE after ``patience`` epochs without an improvement of ``min_delta``."""
+
+    patience: int = Field(ge=1, description="epochs without improvement before a trial ends")
+    min_delta: float = Field(default=0.0, ge=0, description="the least change that counts as an improvement")
+
+
+class Budget(Section):
+    """Totals, resumed runs included."""
+
+    trials: int | None = Field(default=None, ge=1, description="trials started, whatever becomes of them")
+    wall: Seconds | None = Field(default=None, description="time the sweep may run")
+
+
+class Resources(Section):
+    """What one trial gets."""
+
+    cpus: int = Field(default=1, ge=1, description="CPU cores, and threads, of one trial")
+    gpus: float | None = Field(
+        default=None,
+        ge=0,
+        description="GPUs of one trial, a share where below 1; by default 1 where there are any",
+    )
+
+
+class Retries(Section):
+    """How often a trial is started again, by what ended it."""
+
+    error: int = Field(default=0, ge=0, description="after an exception in the training function")
+    crash: int = Field(default=1, ge=0, description="after its process died")
+    hang: int = Field(default=0, ge=0, description="after a timeout")
+    oom: int = Field(default=0, ge=0, description="after running out of memory")
+    nonfinite: int = Field(default=0, ge=0, description="after an objective that is NaN or infinite")
+
+
+class Timeout(Section):
+    """When a silent or slow trial is killed."""
+
+    report: Seconds | None = Field(default=None, description="longest time between two reports")
+    trial: Seconds | None = Field(default=None, description="longest time of one attempt")
+
+
+_TARGET = r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[^:]+\.py):[A-Za-z_]\w*$"
+
+
+class Settings(Section):
+    """Every key but fixed, parameters, constraints and enqueue."""
+
+    version: Literal[1] = Field(description="of the file format")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="of the results folder, results/<name>"
+    )
+    train: str = Field(
+        pattern=_TARGET, description="the training function, module:function or path/to/file.py:function"
+    )
+    test: str | None = Field(default=None, pattern=_TARGET, description="run once, on the winner")
+    metric: Metric = Field(default=Metric(name="val_loss", goal="minimize"), description="the objective")
+    epochs: int = Field(ge=1, description="the most epochs a trial may train")
+    sampler: Annotated[Component, WithJsonSchema(_COMPONENT_SCHEMA)] = Field(
+        default=Component(name="auto"), description="what proposes configurations"
+    )
+    pruner: Annotated[Component, WithJsonSchema(_PRUNER_SCHEMA)] = Field(
+        default=Component(name="auto"), description="what ends poor trials early"
+    )
+    early_stopping: EarlyStopping | None = Field(
+        default=None, description="ends trials that no longer improve"
+    )
+    budget: Budget = Field(default=Budget(), description="when the sweep ends")
+    resources: Resources = Field(default=Resources(), description="of one trial")
+    engine: Literal["local", "inline"] = Field(default="local", description="where trials run")
+    retries: Retries = Field(default=Retries(), description="of failed trials")
+    workers: int | None = Field(default=None, ge=1, description="most trials at once; by default all slots")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of every draw")
+    isolation: Literal["warm", "trial"] = Field(
+        default="warm", description="reused workers, or a process each trial"
+    )
+    max_trials_per_worker: int | None = Field(default=None, ge=1, description="before a worker is replaced")
+    timeout: Timeout = Field(default=Timeout(), description="of trials")
+    storage: str | None = Field(
+        default=None,
+        pattern=r"^(sqlite:///.+|postgresql(\+psycopg)?://.+)$",
+        description="of the study; by default a journal in the results folder",
+    )
+    export: tuple[Literal["safetensors"], ...] = Field(
+        default=("safetensors",), strict=False, description="formats of the released model"
+    )

@@ -1,0 +1,52 @@
+"""All problems of one document, each as ``file:line:column  key.path  what is wrong (value): the rule``."""
+
+from __future__ import annotations
+
+from sweeps.spec.positions import KeyPath, Location, Positions, dotted
+
+
+class Problems:
+    """Collects problems; what stands in a part already known to be broken is not complained of again."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Location, str, str], None] = {}
+        self._broken: set[KeyPath] = set()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add_at(self, location: Location, path: KeyPath, message: str, *, broken: bool = False) -> None:
+        """A problem at ``location``; ``broken`` says that nothing is known of the value at ``path``."""
+        self._found.setdefault((location, dotted(path), message))
+        if broken:
+            self._broken.add(path)
+
+    def touches_broken(self, path: KeyPath) -> bool:
+        """Whether ``path`` is, or lies in, a broken part."""
+        return any(path[:end] in self._broken for end in range(len(path) + 1))
+
+    def lines(self) -> list[str]:
+        """One line for each problem, in the order of the file, overrides last."""
+        return [_line(*problem) for problem in sorted(self._found)]
+
+
+class Reporter:
+    """Adds problems to ``problems`` by key path alone."""
+
+    def __init__(self, positions: Positions, problems: Problems) -> None:
+        self._positions = positions
+        self._problems = problems
+
+    def value(self, path: KeyPath, message: str) -> None:
+        """Something is wrong with the value at ``path``, or it is missing."""
+        if not self._problems.touches_broken(path):
+            self._problems.add_at(self._positions.of_value(path), path, message)
+
+    def key(self, path: KeyPath, message: str) -> None:
+        """Something is wrong with the key itself at the end of ``path``."""
+        if not self._problems.touches_broken(path):
+            self._problems.add_at(self._positions.of_key(path), path, message)
+
+
+def _line(location: Location, path: str, message: str) -> str:
+    return "  ".join(part for part in (str(location), path, message) if part)

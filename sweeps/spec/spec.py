@@ -1,0 +1,53 @@
+"""The checked sweep that everything else reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from sweeps.space import Params, Space
+from sweeps.spec.document import differences, to_document, to_yaml
+from sweeps.spec.model import Settings
+
+
+class SweepSpec(Settings):
+    """One sweep, every rule of its file held; equal to another exactly where `difference` finds nothing.
+
+    ``enqueue`` holds flat configurations that `space` contains. ``source`` is the file as given, ``path``
+    its absolute path.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    space: Space
+    enqueue: tuple[Params, ...] = ()
+    source: bytes = Field(repr=False)
+    path: Path
+
+    @classmethod
+    def of(
+        cls, settings: Settings, *, space: Space, enqueue: tuple[Params, ...], source: bytes, path: Path
+    ) -> SweepSpec:
+        """The spec of checked parts."""
+        given = {name: getattr(settings, name) for name in settings.model_fields_set}
+        return cls(**given, space=space, enqueue=enqueue, source=source, path=path)
+
+    def document(self) -> dict[str, Any]:
+        """Everything in the shape of the file, defaults filled in."""
+        return to_document(self, self.space, self.enqueue)
+
+    def resolved(self) -> str:
+        """`document` as YAML, which loads to an equal spec."""
+        return to_yaml(self.document())
+
+    def difference(self, other: SweepSpec) -> list[str]:
+        """``budget.trials: 100 -> 200``: what ``other`` has otherwise; neither place nor spelling counts."""
+        return differences(self.document(), other.document())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SweepSpec) and not self.difference(other)
+
+    def __hash__(self) -> int:
+        return hash(self.resolved())
