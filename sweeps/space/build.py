@@ -160,7 +160,7 @@ class _Builder:
         ordered, circular = in_order(known)
         for name in circular:
             on = ", ".join(dict.fromkeys(c.parameter for c in known[name].when if c.parameter in circular))
-            message = f"depends on itself in a circle (through {on}): remove one of these conditions"
+            message = f"stands in, or hangs on, a circle of conditions (through {on}): remove one of them"
             self.complain((*self.declared[name].path, "when"), message)
         for name, culprit in never_active(ordered).items():
             message = f"can never be met: it asks for values of {culprit} that exclude each other"

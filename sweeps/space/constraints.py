@@ -17,6 +17,7 @@ held for them. A constraint that names an inactive parameter holds.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,13 @@ from sweeps.space.values import Params, Value
 from sweeps.space.wording import show
 
 LONGEST = 500
+
+_SLIPS = (
+    (re.compile(r"&&"), "&&", "and"),
+    (re.compile(r"\|\|"), "||", "or"),
+    (re.compile(r"!(?!=)"), "!", "not"),
+    (re.compile(r"(?<![=!<>])=(?!=)"), "=", "=="),
+)
 
 
 @dataclass(frozen=True)
@@ -85,9 +93,7 @@ def _parse(source: str) -> ast.expr:
 
 
 def _hint(source: str) -> str:
-    for written, meant in (("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")):
-        if written in source and not (
-            written in "!=" and any(op in source for op in ("==", "!=", "<=", ">="))
-        ):
+    for pattern, written, meant in _SLIPS:
+        if pattern.search(source):
             return f': write "{meant}" for "{written}"'
     return ": write it such as `batch_size * width <= 4096`"

@@ -15,7 +15,7 @@ from sweeps.space.counting import none_allowed
 from sweeps.space.wording import did_you_mean, listed, show
 from sweeps.spec.components import KINDS, read_component
 from sweeps.spec.enqueue import read_enqueue
-from sweeps.spec.model import Settings
+from sweeps.spec.model import Component, Settings
 from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.parameters import Group, ParametersReader, read_constraints, read_fixed
 from sweeps.spec.positions import KeyPath, Location
@@ -71,8 +71,8 @@ def _check(
             plain[kind] = component
     settings = _settings(plain, reporter)
     space, enqueue = _read_space(data, reporter, problems)
-    if settings is not None and space is not None:
-        _check_together(settings, space, reporter)
+    if space is not None:
+        _check_together(plain, space, reporter)
     if problems or settings is None or space is None:
         return None
     return settings, space, enqueue
@@ -98,7 +98,9 @@ def _report_unknown(path: KeyPath, known: tuple[str, ...], reporter: Reporter) -
     if key in NOT_YET.get(tuple(owner), ()):
         reporter.key(path, "is not available yet: remove it")
     else:
-        reporter.key(path, f"is not a known key: one of {listed(known)}{did_you_mean(key, known)}")
+        reporter.key(
+            path, f"is not a known key{did_you_mean(key, known) or f': one of {listed(sorted(known))}'}"
+        )
 
 
 def _settings(plain: dict[str, Any], reporter: Reporter) -> Settings | None:
@@ -122,6 +124,8 @@ def _read_space(
             ("parameters",), "is missing: write parameters: {lr: {min: 1e-5, max: 1e-1, log: true}}"
         )
     constraints = read_constraints(data.get("constraints"), reporter)
+    if not isinstance(data.get("parameters"), dict) or not isinstance(data.get("fixed", {}), dict | None):
+        return None, ()  # whole sections are unreadable: of names nothing can be said
     space, found = build_space(parameters.declared, constraints, fixed)
     for problem in found:
         reporter.value(problem.path, problem.message)
@@ -130,16 +134,18 @@ def _read_space(
     return space, read_enqueue(data.get("enqueue"), space, reporter)
 
 
-def _check_together(settings: Settings, space: Space, reporter: Reporter) -> None:
-    """What only settings and space together can tell."""
-    if space.finite and none_allowed(space):
-        reporter.value(("constraints",), "leave no configuration of this space: loosen one of them")
+def _check_together(plain: dict[str, Any], space: Space, reporter: Reporter) -> None:
+    """What only the plain keys and the space together can tell."""
     if space.finite:
+        if none_allowed(space):
+            reporter.value(("constraints",), "leave no configuration of this space: loosen one of them")
         return
-    if settings.budget.trials is None and settings.budget.wall is None:
+    budget = plain.get("budget", {})
+    if isinstance(budget, dict) and budget.get("trials") is None and budget.get("wall") is None:
         rule = "a space that is not finite needs trials or wall, such as budget: {trials: 100}"
         reporter.value(("budget",), f"sets no end: {rule}")
-    if settings.sampler.name == "grid":
+    sampler = plain.get("sampler")
+    if isinstance(sampler, Component) and sampler.name == "grid":
         endless = listed(p.name for p in space.parameters if p.domain.count() is None)
         rule = "a grid needs values, integers or a step"
         reporter.value(("sampler",), f"cannot be grid ({endless} has no end of values): {rule}")

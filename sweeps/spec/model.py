@@ -68,7 +68,7 @@ class Metric(Section):
     name: str = Field(
         min_length=1, description="a metric that the training function reports, such as val_loss"
     )
-    goal: Goal = Field(description="which way is better")
+    goal: Goal = Field(description="minimize or maximize")
 
 
 class Component(Section):
@@ -126,14 +126,17 @@ _TARGET = r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[^:]+\.py):[A-Za-z_]\w*$"
 class Settings(Section):
     """Every key but fixed, parameters, constraints and enqueue."""
 
-    version: Literal[1] = Field(description="of the file format")
+    version: Literal[1] = Field(description="the file format, which is 1")
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="of the results folder, results/<name>"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="the sweep's name, and that of its folder, results/<name>",
     )
     train: str = Field(
-        pattern=_TARGET, description="the training function, module:function or path/to/file.py:function"
+        pattern=_TARGET, description="the training function, as module:function or path/to/file.py:function"
     )
-    test: str | None = Field(default=None, pattern=_TARGET, description="run once, on the winner")
+    test: str | None = Field(
+        default=None, pattern=_TARGET, description="the test function, run once, on the winner"
+    )
     metric: Metric = Field(default=Metric(name="val_loss", goal="minimize"), description="the objective")
     epochs: int = Field(ge=1, description="the most epochs a trial may train")
     sampler: Annotated[Component, WithJsonSchema(_COMPONENT_SCHEMA)] = Field(
@@ -146,20 +149,22 @@ class Settings(Section):
         default=None, description="ends trials that no longer improve"
     )
     budget: Budget = Field(default=Budget(), description="when the sweep ends")
-    resources: Resources = Field(default=Resources(), description="of one trial")
+    resources: Resources = Field(default=Resources(), description="what one trial gets")
     engine: Literal["local", "inline"] = Field(default="local", description="where trials run")
-    retries: Retries = Field(default=Retries(), description="of failed trials")
+    retries: Retries = Field(default=Retries(), description="how often a failed trial is started again")
     workers: int | None = Field(default=None, ge=1, description="most trials at once; by default all slots")
-    seed: int = Field(default=0, ge=0, lt=2**32, description="of every draw")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="from which every draw comes")
     isolation: Literal["warm", "trial"] = Field(
-        default="warm", description="reused workers, or a process each trial"
+        default="warm", description="reused workers, or a new process for each trial"
     )
-    max_trials_per_worker: int | None = Field(default=None, ge=1, description="before a worker is replaced")
-    timeout: Timeout = Field(default=Timeout(), description="of trials")
+    max_trials_per_worker: int | None = Field(
+        default=None, ge=1, description="trials before a worker is replaced"
+    )
+    timeout: Timeout = Field(default=Timeout(), description="when a silent or slow trial is killed")
     storage: str | None = Field(
         default=None,
         pattern=r"^(sqlite:///.+|postgresql(\+psycopg)?://.+)$",
-        description="of the study; by default a journal in the results folder",
+        description="the study's database; by default a journal in the results folder",
     )
     export: tuple[Literal["safetensors"], ...] = Field(
         default=("safetensors",), strict=False, description="formats of the released model"

@@ -47,7 +47,10 @@ def _set(
         if not segments:
             break
         path = (*path, key)
-        owner = _as_mapping(inner.get(key), path)
+        if _is_bare_component(inner.get(key), path):
+            inner[key] = {"name": inner[key]}
+            positions.values[(*path, "name")] = positions.of_value(path)
+        owner = _as_mapping(inner.get(key))
         if owner is None:
             message = f"is not a mapping ({show(inner[key])}): set {dotted(path)} as a whole"
             problems.add_at(place, path, message)
@@ -70,10 +73,13 @@ def _next_key(inner: dict[str, Any], path: KeyPath, segments: list[str]) -> tupl
     return segments[0], segments[1:]
 
 
-def _as_mapping(value: Any, path: KeyPath) -> dict[str, Any] | None:
-    """``value`` as a mapping to set keys in; a component's bare name becomes its ``name``."""
+def _is_bare_component(value: Any, path: KeyPath) -> bool:
+    """Whether ``value`` is a sampler or pruner written as its name alone."""
+    return len(path) == 1 and path[0] in KINDS and isinstance(value, str)
+
+
+def _as_mapping(value: Any) -> dict[str, Any] | None:
+    """``value`` as a mapping to set keys in; None where it is something else."""
     if isinstance(value, dict):
         return value
-    if len(path) == 1 and path[0] in KINDS and isinstance(value, str):
-        return {"name": value}
     return {} if value is None else None

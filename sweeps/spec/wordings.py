@@ -15,6 +15,12 @@ from sweeps.spec.problems import Reporter
 from sweeps.spec.scalars import read_plain
 
 _EXAMPLES: Mapping[KeyPath, str] = {
+    ("metric",): "{name: val_loss, goal: minimize}",
+    ("early_stopping",): "{patience: 5}",
+    ("budget",): "{trials: 100}",
+    ("resources",): "{cpus: 1}",
+    ("retries",): "{crash: 1}",
+    ("timeout",): "{report: 30m}",
     ("name",): "letters, digits, dots, dashes and underscores, such as my_cnn",
     ("train",): "module:function or path/to/file.py:function, such as my_cnn:train",
     ("test",): "module:function or path/to/file.py:function, such as my_cnn:test",
@@ -27,9 +33,7 @@ def report_findings(error: ValidationError, reporter: Reporter) -> None:
     """Report every finding of ``error`` at its key path."""
     for finding in error.errors():
         path = finding["loc"]
-        message = _message(finding, path)
-        rule = description(path)
-        reporter.value(path, f"{message} — {rule}" if rule and finding["type"] == "missing" else message)
+        reporter.value(path, _message(finding, path))
 
 
 def sections() -> dict[KeyPath, tuple[str, ...]]:
@@ -42,15 +46,11 @@ def sections() -> dict[KeyPath, tuple[str, ...]]:
     return found
 
 
-def description(path: KeyPath) -> str:
-    """What the key at ``path`` means, or an empty string."""
-    model: type[BaseModel] | None = Settings
-    text = ""
-    for part in path:
-        field = model.model_fields.get(str(part)) if model is not None else None
-        text = (field.description or "") if field is not None else ""
-        model = _section(str(part)) if model is Settings else None
-    return text
+def _description(path: KeyPath) -> str:
+    """What the key at ``path`` holds."""
+    owner = _section(str(path[0])) if len(path) > 1 else Settings
+    assert owner is not None
+    return owner.model_fields[str(path[-1])].description or ""
 
 
 def _section(name: str) -> type[BaseModel] | None:
@@ -62,7 +62,7 @@ def _section(name: str) -> type[BaseModel] | None:
 def _message(finding: ErrorDetails, path: KeyPath) -> str:
     kind, value, limits = finding["type"], finding.get("input"), finding.get("ctx", {})
     if kind == "missing":
-        return "is missing"
+        return f"is missing: {_description(path)}"
     if kind == "literal_error":
         return _not_listed(path, value, limits)
     if kind == "string_pattern_mismatch":
@@ -72,7 +72,7 @@ def _message(finding: ErrorDetails, path: KeyPath) -> str:
     write = _PLAIN.get(kind)
     if write is None:
         raise AssertionError(f"no wording for pydantic's {kind}")
-    return f"{write(limits)} ({show(value)}){_fix(kind, value)}"
+    return f"{write(limits)} ({show(value)}){_fix(kind, value, path)}"
 
 
 _PLAIN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -82,20 +82,18 @@ _PLAIN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "finite_number": lambda _: "must be a finite number",
     "string_type": lambda _: "must be text",
     "string_too_short": lambda _: "must not be empty",
-    "bool_type": lambda _: "must be true or false",
     "model_type": lambda _: "must be a mapping",
-    "model_attributes_type": lambda _: "must be a mapping",
     "tuple_type": lambda _: "must be a list",
-    "greater_than": lambda limits: f"must be above {limits['gt']}",
-    "greater_than_equal": lambda limits: f"must be at least {limits['ge']}",
+    "greater_than": lambda limits: f"must be above {limits['gt']:g}",
+    "greater_than_equal": lambda limits: f"must be at least {limits['ge']:g}",
     "less_than": lambda limits: f"must be below {limits['lt']}",
 }
 
 
-def _fix(kind: str, value: Any) -> str:
+def _fix(kind: str, value: Any, path: KeyPath) -> str:
     """How a value of the wrong type was probably meant."""
     if kind == "model_type":
-        return ": write {key: value}"
+        return f": write {_EXAMPLES[path]}"
     if kind == "tuple_type":
         return f": write [{value}]" if isinstance(value, str) else ": write [a, b]"
     if kind == "string_type" and isinstance(value, (int, float)):
