@@ -31,7 +31,7 @@ def stop_at(epoch: int, reason: str) -> Recorder:
 
 
 def make_spec(
-    directory: Path, *, attempt: int = 1, epochs: int = 6, goal: str = "minimize", seed: int = 5
+    directory: Path, *, attempt: int = 1, epochs: int = 6, goal: Goal = "minimize", seed: int = 5
 ) -> TrialSpec:
     return TrialSpec(7, attempt, {"lr": 0.1}, seed, epochs, "val_loss", goal, directory)
 
@@ -40,7 +40,7 @@ LOSSES = (5.0, 4.0, 3.0, 3.5, 2.0, 4.0)  # best at epoch 5
 
 
 class Training:
-    """Trains a tiny model whose weights depend on every random generator; ``weights`` holds each epoch's sum."""
+    """Trains a tiny model whose weights depend on every random generator; ``weights``: sum by epoch."""
 
     def __init__(self, losses: tuple[float, ...] = LOSSES, fail_after_report: int | None = None) -> None:
         self.losses = losses
