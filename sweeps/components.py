@@ -70,7 +70,8 @@ def load_factory(name: str) -> Callable[..., Any]:
         raise UsageError(f"{name}: package.module:factory must be importable, and is not: {error}") from error
     if not callable(factory):
         raise UsageError(f"{name}: {module_name} has no callable named {attribute!r}: check the spelling")
-    return factory
+    made: Callable[..., Any] = factory
+    return made
 
 
 def find_problems(

@@ -1,10 +1,10 @@
 """The one owner of file names inside a results folder.
 
-    results/cnn/
-        sweep.yaml  resolved.yaml  env.json  lock  study.journal  events.jsonl
-        trials.parquet  trials.csv  epochs.parquet
-        trials/0007/   metrics.jsonl  log.txt  last.pt  best.pt  (*.sha256 beside each .pt)
-        best/          model.safetensors  config.json  metrics.json  test.json
+results/cnn/
+    sweep.yaml  resolved.yaml  env.json  lock  study.journal  events.jsonl
+    trials.parquet  trials.csv  epochs.parquet
+    trials/0007/   metrics.jsonl  log.txt  last.pt  best.pt  (*.sha256 beside each .pt)
+    best/          model.safetensors  config.json  metrics.json  test.json
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ class RunPaths:
         return self.root / "resolved.yaml"
 
     @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
     def env(self) -> Path:
         return self.root / "env.json"
 
@@ -126,4 +130,4 @@ def replace_file(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(aside, path)
+    aside.replace(path)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
+import time as system
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Two clocks: ``time`` says when (seconds since the epoch), ``monotonic`` how long. Virtual in simulations."""
+    """``time`` says when (seconds since the epoch), ``monotonic`` how long; virtual in simulations."""
 
-    time: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
+    time: Callable[[], float] = system.time
+    monotonic: Callable[[], float] = system.monotonic
 
 
 @dataclass(slots=True)

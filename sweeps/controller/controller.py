@@ -8,7 +8,7 @@ message that comes twice gets the answer it got before.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ from sweeps.samplers import Sampler
 from sweeps.seeding import derive
 from sweeps.space.distributions import distribution, to_optuna
 from sweeps.spec import SweepSpec
-from sweeps.study import StudyStore, TrialRecord
+from sweeps.study import StudyStore, TrialRecord, is_better
 
 ELAPSED_INTERVAL = 10.0  # seconds between records of the wall time used
 _CONTINUE = Continue()
@@ -97,6 +97,7 @@ class Controller:
         self._waiting: deque[TrialRecord] = deque()
         self._stopwatch = Stopwatch(self._clock, store.elapsed)
         self._elapsed_written = self._clock.monotonic()
+        self._best: tuple[int, float] | None = None
         self.interrupted = False
         self.end_reason: str | None = None
 
@@ -104,13 +105,31 @@ class Controller:
         """Take up the study where it stands: decided trials end, cut-short ones wait for a worker."""
         for record in self.records:
             self._proposals.visit(record.params)
-        self._waiting.extend(record for record in self.records if record.state == "INTERRUPTED")
         for record in self.records:
             if record.state == "RUNNING":
                 self._take_up(record)
+        self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
         self._pruner.replay(self.records)
-        done = sum(record.ended for record in self.records)
-        self._emit(SweepStarted(self._clock.time(), done, len(self.records), workers))
+        for record in self.records:
+            self._rank(record)
+        self._emit(
+            SweepStarted(
+                time=self._clock.time(),
+                metric=self._spec.metric.name,
+                workers=workers,
+                budget_trials=self._spec.budget.trials,
+                trials_started=len(self.records),
+                states=Counter(record.state for record in self.records),
+                best=self._best,
+            )
+        )
+
+    def _rank(self, record: TrialRecord) -> None:
+        """Keep the best COMPLETE trial up to date."""
+        if record.state != "COMPLETE" or record.value is None:
+            return
+        if self._best is None or is_better(record.value, self._best[1], self._spec.metric.goal):
+            self._best = (record.number, record.value)
 
     def _take_up(self, record: TrialRecord) -> None:
         """A trial that a dead driver left RUNNING: a decision it had taken stands, else it goes on."""
@@ -264,7 +283,8 @@ class Controller:
         record = running.record
         record.seconds += self._clock.monotonic() - running.begun
         retry = self._settle(record, verdict_of(record, running.stop, outcome))
-        self._emit(TrialEnded(self._clock.time(), record, retry))
+        self._rank(record)
+        self._emit(TrialEnded(self._clock.time(), record, retry, self._best))
 
     def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
         """Give the trial its state, or a place in the queue; returns whether a failure is retried."""

@@ -13,9 +13,12 @@ from sweeps.study.record import TrialRecord
 @dataclass(frozen=True, slots=True)
 class SweepStarted:
     time: float  # seconds since the epoch (UTC), as everywhere in events
-    trials_done: int  # COMPLETE, PRUNED or FAILED in earlier runs
-    trials_started: int
+    metric: str
     workers: int
+    budget_trials: int | None
+    trials_started: int  # in earlier runs
+    states: Mapping[str, int]  # of those trials
+    best: tuple[int, float] | None  # (trial, objective) of the best COMPLETE one
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class TrialEnded:
     time: float
     record: TrialRecord  # the controller's own: read it now, do not keep it
     retry: bool  # a further attempt follows in this run
+    best: tuple[int, float] | None  # (trial, objective) of the best COMPLETE trial so far
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ class Proposals:
         params = next((p for p in drawn if self._admissible(p) and _inside(p, within)), None)
         if params is None:
             raise UsageError(
-                f"constraints: at least one in {UNIFORM_DRAWS:,} random configurations must satisfy them, and "
-                "none did: loosen them, or narrow the ranges to where they hold"
+                f"constraints: at least one in {UNIFORM_DRAWS:,} random configurations must satisfy them, "
+                "and none did: loosen them, or narrow the ranges to where they hold"
             )
         return Proposal(params)
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sweeps.study import TrialRecord
 
@@ -28,10 +29,10 @@ def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tup
                 yield row["epoch"], value
 
 
-def _row(line: bytes) -> dict[str, int | dict[str, float]] | None:
+def _row(line: bytes) -> dict[str, Any] | None:
     """None for a line that was cut short."""
     try:
-        row: dict[str, int | dict[str, float]] = json.loads(line)
+        row: dict[str, Any] = json.loads(line)
     except ValueError:
         return None
     return row

@@ -18,7 +18,7 @@ from sweeps.pruners.base import NoPruner, Pruner
 from sweeps.pruners.optuna import OptunaPruner
 from sweeps.study.store import StudyStore
 
-# Until a benchmark chooses by space and budget: halve, but neither on the first epoch nor on the first trials.
+# Until a benchmark chooses by space and budget: halve, but not on the first epoch nor on the first trials.
 _AUTO = {"min_epochs": 2, "reduction_factor": 3, "startup_trials": 4}
 
 

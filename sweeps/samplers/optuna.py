@@ -7,7 +7,7 @@ storage: what it wants to keep with that trial is captured, and enters with the 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 import optuna
@@ -54,30 +54,21 @@ class OptunaSampler:
         relative_space = sampler.infer_relative_search_space(study, trial)
         relative = sampler.sample_relative(study, trial, relative_space)
 
+        def sampled(parameter: Parameter) -> Value:
+            name, kind = parameter.name, self._distributions[parameter.name]
+            if name in relative and _fits(kind, relative[name]):
+                return from_optuna(parameter.domain, relative[name])
+            stored = sampler.sample_independent(study, trial, name, kind)
+            return from_optuna(parameter.domain, stored)
+
         def choose(parameter: Parameter) -> Value:
             name, domain = parameter.name, parameter.domain
-            value = given_or(
-                parameter, draw, lambda: self._choose(sampler, study, trial, parameter, relative)
-            )
+            value = given_or(parameter, draw, lambda: sampled(parameter))
             trial.params = {**trial.params, name: to_optuna(domain, value)}
             trial.distributions = {**trial.distributions, name: self._distributions[name]}
             return value
 
         return Proposal(self._space.draw(choose), storage.captured)
-
-    def _choose(
-        self,
-        sampler: BaseSampler,
-        study: optuna.study.Study,
-        trial: FrozenTrial,
-        parameter: Parameter,
-        relative: Mapping[str, Any],
-    ) -> Value:
-        kind = self._distributions[parameter.name]
-        if parameter.name in relative and _fits(kind, relative[parameter.name]):
-            return from_optuna(parameter.domain, relative[parameter.name])
-        stored = sampler.sample_independent(study, trial, parameter.name, kind)
-        return from_optuna(parameter.domain, stored)
 
 
 def _fits(kind: BaseDistribution, value: Any) -> bool:

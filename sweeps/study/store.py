@@ -3,8 +3,8 @@
 A trial enters as one record, `storage.create_new_trial(template)` in state RUNNING. What Optuna has no field
 for stands in two user attributes: `params` (real values by name; Optuna's own parameters hold a choice's
 index) and `sweeps` (state, attempt, stop_reason, seconds, ...), which is written first and therefore leads:
-a crash between it and Optuna's own state is repaired when the study is opened. Epochs go through the storage, not `Trial.report`,
-because a re-run epoch must overwrite its value.
+a crash between it and Optuna's own state is repaired when the study is opened. Epochs go
+through the storage, not `Trial.report`, because a re-run epoch must overwrite its value.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class StudyStore:
     that earlier runs of this sweep have used.
     """
 
-    def __init__(self, storage: BaseStorage, study_id: int, goal: Goal, journal: SingleWriterBackend | None):
+    def __init__(
+        self, storage: BaseStorage, study_id: int, goal: Goal, journal: SingleWriterBackend | None
+    ) -> None:
         self.storage = storage
         self._study_id = study_id
         self._journal = journal
@@ -75,7 +77,7 @@ class StudyStore:
             study_id = _create(storage, name, goal)
         elif url and not paths.trials.exists():
             raise RefusedError(
-                f"storage: the database already holds a study named {name!r} that another results folder wrote: "
+                f"storage: the database already holds a study named {name!r} that another folder wrote: "
                 "give this sweep another name, or another database"
             )
         return cls(storage, study_id, goal, journal)
@@ -206,7 +208,7 @@ def study_attributes(storage: BaseStorage, study_id: int) -> Mapping[str, Any]:
     version = attributes.get("version", STUDY_VERSION)
     if version > STUDY_VERSION:
         raise RefusedError(
-            f"the study has format version {version}, and this version of sweeps reads up to {STUDY_VERSION}: "
+            f"the study has format version {version}, and this sweeps reads up to {STUDY_VERSION}: "
             "upgrade sweeps"
         )
     return attributes
@@ -240,6 +242,6 @@ def open_database(url: str) -> BaseStorage:
     except (SQLAlchemyError, ImportError, ValueError) as error:
         cause = str(error.__cause__ or error).strip().splitlines()[0]
         raise UsageError(
-            f"storage: cannot open {masked(url)}: {cause}; check the address, the user's rights, and that the "
+            f"storage: cannot open {masked(url)}: {cause}; check the address, the rights, and that the "
             'database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'
         ) from error

@@ -1,0 +1,55 @@
+"""The Python API: what the command line does, for scripts and notebooks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sweeps import runner
+from sweeps.results import Results, load
+
+__all__ = ["load", "resume", "run"]
+
+
+def run(
+    path: str | Path,
+    set: Mapping[str, Any] | None = None,
+    *,
+    results: str | Path = runner.DEFAULT_RESULTS,
+    fresh: bool = False,
+) -> Results:
+    """Run the sweep of a search-space YAML, or go on with it, and return its results.
+
+    Args:
+        path: the YAML.
+        set: overrides by dotted key, e.g. ``{"budget.trials": 20}``.
+        results: where the folder named after the sweep is made.
+        fresh: move an existing folder aside and start anew.
+
+    Raises:
+        SpecError, UsageError, TargetError, RefusedError: as `sweep run` would end with.
+        KeyboardInterrupt: the sweep was interrupted; its trials are checkpointed, and `run` goes on with it.
+    """
+    return _results(runner.run(path, overrides(set), results=results, fresh=fresh))
+
+
+def resume(directory: str | Path, set: Mapping[str, Any] | None = None) -> Results:
+    """Go on with the sweep of a results folder; ``set`` may extend its budget.
+
+    Raises:
+        UsageError, RefusedError, KeyboardInterrupt: as for `run`.
+    """
+    return _results(runner.resume(directory, overrides(set)))
+
+
+def overrides(values: Mapping[str, Any] | None) -> list[str]:
+    """``values`` as `--set` takes them; JSON is YAML, so every scalar keeps its type."""
+    return [f"{key}={json.dumps(value)}" for key, value in (values or {}).items()]
+
+
+def _results(outcome: runner.Outcome) -> Results:
+    if outcome.exit_code >= 128:
+        raise KeyboardInterrupt
+    return load(outcome.directory)

@@ -1,0 +1,164 @@
+"""The commands of `sweep`: their arguments, and which function answers them.
+
+Data goes to stdout, progress and messages to stderr. Errors of ours end with their exit code and no
+traceback; anything else is a bug, and shows one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sweeps.errors import SweepError
+
+app = typer.Typer(
+    name="sweep",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Hyperparameter sweeps for PyTorch: a YAML in; a table, a tested winner and a checkpoint out.",
+)
+
+Spec = Annotated[Path, typer.Argument(help="The search-space YAML, e.g. search_spaces/cnn.yaml.")]
+Run = Annotated[str, typer.Argument(help="A results folder, or its name under results/.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a key of the YAML; repeatable."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+ResultsDir = Annotated[Path, typer.Option("--results", help="Where results folders are made.")]
+
+
+@app.command()
+def run(
+    spec: Spec,
+    set: Set = None,
+    results: ResultsDir = Path("results"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Move an old folder aside, start anew.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a sweep, or go on with it where it stands."""
+    from sweeps.cli.running import run_command
+
+    _exit(run_command(spec, set or [], results, fresh, as_json=json, quiet=quiet))
+
+
+@app.command()
+def resume(run: Run, set: Set = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Go on with an interrupted sweep, or extend it: --set budget.trials=100."""
+    from sweeps.cli.running import resume_command
+
+    _exit(resume_command(run, set or [], as_json=json, quiet=quiet))
+
+
+@app.command()
+def check(
+    spec: Spec,
+    set: Set = None,
+    samples: Annotated[int, typer.Option("--samples", min=0, help="How many configurations to draw.")] = 3,
+    import_: Annotated[bool, typer.Option("--import", help="Also import the training function.")] = False,
+    json: Json = False,
+) -> None:
+    """Validate a search space: print it resolved, its size and a few samples. Nothing is run."""
+    from sweeps.cli.checking import check_command
+
+    _exit(check_command(spec, set or [], samples, import_, as_json=json))
+
+
+@app.command()
+def show(
+    run: Run,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many trials.")] = 10,
+    json: Json = False,
+) -> None:
+    """The best trials of a sweep, finished or running."""
+    from sweeps.cli.reading import show_command
+
+    _exit(show_command(run, top, as_json=json))
+
+
+@app.command()
+def trials(
+    run: Run,
+    state: Annotated[str | None, typer.Option("--state", help="Only trials in this state.")] = None,
+    json: Json = False,
+) -> None:
+    """Every trial of a sweep, as CSV."""
+    from sweeps.cli.reading import trials_command
+
+    _exit(trials_command(run, state, as_json=json))
+
+
+@app.command()
+def logs(
+    run: Run,
+    number: Annotated[int, typer.Argument(min=0, help="The trial's number.")],
+    tail: Annotated[int | None, typer.Option("--tail", "-n", min=1, help="Only the last lines.")] = None,
+) -> None:
+    """What a trial printed, and the traceback it died of."""
+    from sweeps.cli.reading import logs_command
+
+    _exit(logs_command(run, number, tail))
+
+
+@app.command()
+def test(
+    run: Run,
+    trial: Annotated[int | None, typer.Option("--trial", min=0, help="Default: the winner.")] = None,
+    again: Annotated[
+        str | None, typer.Option("--again", metavar="REASON", help="Why a second trial is tested; recorded.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Evaluate the winner on the test split, once."""
+    from sweeps.cli.releasing import test_command
+
+    _exit(test_command(run, trial, again, as_json=json))
+
+
+@app.command()
+def export(run: Run, directory: Annotated[Path, typer.Argument(help="A new folder for the bundle.")]) -> None:
+    """Copy the winner's bundle: model.safetensors, config, metrics, test."""
+    from sweeps.cli.releasing import export_command
+
+    _exit(export_command(run, directory))
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of a search-space YAML, for editors."""
+    from sweeps.cli.checking import schema_command
+
+    _exit(schema_command())
+
+
+def _exit(code: int) -> None:
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(guarded(lambda: app(standalone_mode=True)))
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command; an error of ours becomes its message on stderr and its exit code."""
+    try:
+        command()
+    except SweepError as error:
+        print(f"sweep: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader went away (| head): not an error. Keep Python from flushing into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

@@ -1,0 +1,69 @@
+"""What every command shares: where output goes, how a folder is named, how values are written."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import UsageError
+from sweeps.paths import RunPaths
+
+JSON_VERSION = 1
+
+
+def find_run(name: str) -> RunPaths:
+    """The results folder ``name`` means: a path, or a name under results/.
+
+    Raises:
+        UsageError: there is no such sweep.
+    """
+    for candidate in (Path(name), Path("results") / name):
+        paths = RunPaths(candidate.absolute())
+        if paths.resolved_yaml.exists():
+            return paths
+    raise UsageError(
+        f"{name}: no sweep in this folder, nor in results/{name}: give the folder `sweep run` made"
+    )
+
+
+def print_json(command: str, document: dict[str, Any]) -> None:
+    """One versioned document on stdout; numbers that JSON has none for become null."""
+    whole = {"version": JSON_VERSION, "command": command, **document}
+    print(json.dumps(_strict(whole), indent=2, ensure_ascii=False, default=str))
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def short(value: Any) -> str:
+    """A value as a table cell: at most 6 significant digits, no control characters."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower() if value is not None else "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return plain(str(value))
+
+
+def plain(text: str) -> str:
+    """``text`` without control and escape characters, which a metric's or a value's name may hold."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def pairs(params: Any) -> str:
+    """``lr=0.01 width=64``."""
+    return " ".join(f"{plain(name)}={short(value)}" for name, value in params.items())

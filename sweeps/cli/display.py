@@ -1,0 +1,145 @@
+"""The progress of a sweep on stderr: a live picture on a terminal, one plain line an event elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sweeps.cli.console import pairs, plain, short
+from sweeps.controller import (
+    EpochReported,
+    Event,
+    Observer,
+    SweepEnded,
+    SweepStarted,
+    TrialEnded,
+    TrialStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@contextmanager
+def display(quiet: bool) -> Iterator[list[Observer]]:
+    """The observers that show a sweep while it runs."""
+    if quiet:
+        yield []
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with _live() as observer:
+            yield [observer]
+    else:
+        yield [print_line]
+
+
+def print_line(event: Event) -> None:
+    """One plain line an event; epochs and ticks are left to the logs."""
+    line = _line(event)
+    if line is not None:
+        print(f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {line}", file=sys.stderr, flush=True)
+
+
+def _line(event: Event) -> str | None:
+    match event:
+        case SweepStarted():
+            return f"sweep started: {event.workers} worker(s), {event.trials_started} trial(s) from before"
+        case TrialStarted():
+            again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+            return f"trial {event.number} started{again}: {pairs(event.params)}"
+        case TrialEnded():
+            return _ended(event)
+        case SweepEnded():
+            return f"sweep ended: {event.reason}"
+    return None
+
+
+def _ended(event: TrialEnded) -> str:
+    record = event.record
+    if event.retry:
+        return f"trial {record.number} failed, will be retried: {plain(record.error or '')}"
+    value = "" if record.value is None else f", best {short(record.value)} at epoch {record.best_epoch}"
+    error = f": {plain(record.error)}" if record.error else ""
+    state = f"{record.state} ({record.stop_reason})"
+    return f"trial {record.number} {state} after {record.epochs} epoch(s){value}{error}"
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the live picture shows, kept up to date by the controller's events."""
+
+    metric: str = ""
+    begun: float = field(default_factory=time.monotonic)
+    total: int | None = None
+    started: int = 0
+    workers: int = 0
+    ended_here: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    running: dict[int, tuple[int, str]] = field(default_factory=dict)  # number -> (epoch, latest metrics)
+    best: tuple[int, float] | None = None
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case SweepStarted():
+                self.started, self.workers = event.trials_started, event.workers
+                self.total, self.states = event.budget_trials, dict(event.states)
+                self.best, self.metric = event.best, event.metric
+            case TrialStarted():
+                self.running[event.number] = (0, pairs(event.params))
+                self.started = max(self.started, event.number + 1)
+            case EpochReported():
+                self.running[event.number] = (event.epoch, pairs(event.metrics))
+            case TrialEnded():
+                self._end(event)
+
+    def _end(self, event: TrialEnded) -> None:
+        record = event.record
+        self.running.pop(record.number, None)
+        if not event.retry:
+            self.states[record.state] = self.states.get(record.state, 0) + 1
+            self.ended_here += record.ended
+        if event.best is not None:
+            self.best = event.best
+
+    def eta(self) -> str:
+        """How long the rest of the trials will take at this run's pace."""
+        if not self.total or not self.ended_here:
+            return "-"
+        left = self.total - self.started + len(self.running)
+        seconds = left * (time.monotonic() - self.begun) / self.ended_here
+        return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+@contextmanager
+def _live() -> Iterator[Observer]:
+    from rich.console import Console
+    from rich.live import Live
+
+    progress = Progress()
+    console = Console(stderr=True)
+    with Live(console=console, refresh_per_second=4, get_renderable=lambda: render(progress), transient=True):
+        yield progress
+
+
+def render(progress: Progress) -> RenderableType:
+    """Counts, the best so far, and a line for each running trial."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    total = f"/{progress.total}" if progress.total else ""
+    counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(progress.states.items()))
+    head = f"trials {progress.started}{total}   {counts or 'none ended yet'}   ETA {progress.eta()}"
+    best = "best so far: none"
+    if progress.best is not None:
+        best = f"best so far: {progress.metric} {short(progress.best[1])} (trial {progress.best[0]})"
+    table = Table(box=None, pad_edge=False)
+    for column in ("trial", "epoch", "latest"):
+        table.add_column(column, overflow="ellipsis", no_wrap=True)
+    for number, (epoch, latest) in sorted(progress.running.items())[:16]:
+        table.add_row(str(number), str(epoch), Text(latest))
+    return Group(Text(head), Text(plain(best)), table)

@@ -1,0 +1,29 @@
+"""`sweep test` and `sweep export`: the winner leaves the sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sweeps.cli.console import find_run, pairs, print_json, say
+
+
+def test_command(name: str, trial: int | None, again: str | None, *, as_json: bool) -> int:
+    from sweeps.runner import test
+
+    winner = test(find_run(name).root, trial=trial, again=again)
+    if as_json:
+        tested = None if winner.test is None else dict(winner.test)
+        print_json("test", {"number": winner.number, "epoch": winner.epoch, "test": tested})
+    elif winner.test is None:
+        say("sweep: the YAML names no test function (test: module:function), so there is nothing to evaluate")
+    else:
+        print(f"trial {winner.number}, epoch {winner.epoch}: {pairs(winner.test)}")
+    return 0
+
+
+def export_command(name: str, directory: Path) -> int:
+    from sweeps.results import load
+
+    target = load(find_run(name).root).export(directory)
+    print(target)
+    return 0

@@ -1,0 +1,43 @@
+"""Ctrl-C, TERM and HUP: once to stop in good order, twice to stop at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Signals:
+    """While entered: the first signal calls ``stop`` (which may be replaced), any further one ``kill``.
+
+    ``received`` is the first signal's number, or None. Outside the main thread, where Python allows no
+    handlers, nothing is installed. A signal that was being ignored (nohup) stays ignored.
+    """
+
+    def __init__(self, stop: Callable[[], None], kill: Callable[[], None]) -> None:
+        self.received: int | None = None
+        self.stop = stop
+        self._kill = kill
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        if self.received is None:
+            self.received = number
+            self.stop()
+        else:
+            self._kill()
