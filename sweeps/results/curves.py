@@ -55,7 +55,6 @@ class Curves:
     """The epochs of one sweep, read from its trials' ``metrics.jsonl``."""
 
     def __init__(self, paths: RunPaths) -> None:
-        self._trials = str(paths.trials)
         self._paths = paths
         self._ended = Columns()
         self._known: set[int] = set()

@@ -1,0 +1,182 @@
+"""Small real sweeps: a user's module, its YAML, and a results folder made by the real controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweeps.controller import Controller
+from sweeps.engines import EngineSettings, create_engine
+from sweeps.finals import finalise
+from sweeps.paths import RunPaths
+from sweeps.pruners import build_pruner
+from sweeps.results import Layout, TableWriter, journal_stamp
+from sweeps.samplers import build_sampler
+from sweeps.spec import load_spec
+from sweeps.study import RunLock, StudyStore, read_records
+
+MODULE = """
+import os
+from pathlib import Path
+import torch
+
+PENALTY = (0.3, 0.1, 0.2)  # by epoch: the second is the best
+
+def build_model(config):
+    return torch.nn.Linear(2, 1)
+
+def fill(model, trial, epoch):
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(100 * trial.number + epoch)
+
+def train(trial, name="model", **others):
+    if trial.config.x == 1.0:
+        raise ValueError("x is too large")
+    model = build_model(trial.config)
+    for epoch in trial.epochs(**{name: model}, **others):
+        fill(model, trial, epoch)
+        trial.report(val_loss=abs(trial.config.x - 0.3) + PENALTY[epoch - 1], accuracy=epoch / 10)
+
+def train_net(trial):
+    train(trial, "net", order=torch.Generator())
+
+def train_two(trial):
+    train(trial, "encoder", decoder=torch.nn.Linear(2, 2))
+
+def train_plain(trial):
+    for epoch in trial.epochs():
+        trial.report(val_loss=trial.config.x + epoch)
+
+class Tied(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+        self.b.weight = self.a.weight
+
+def train_tied(trial):
+    model = Tied()
+    for epoch in trial.epochs(model=torch.compile(model)):
+        fill(model, trial, epoch)
+        trial.report(val_loss=trial.config.x + epoch)
+
+def note_test(trial):
+    with open(trial.directory.parent.parent / "tests.txt", "a") as file:
+        file.write(f"{trial.number}\\n")
+
+def test(trial):
+    note_test(trial)
+    model = build_model(trial.config)
+    trial.restore_best(model=model)
+    return {"accuracy": model.weight.mean(), "loss": float("nan")}
+
+def test_plain(trial):
+    note_test(trial)
+    return {"accuracy": trial.config.x}
+
+def test_list(trial):
+    return [0.5]
+
+def test_broken(trial):
+    note_test(trial)
+    if not Path("repaired").exists():
+        raise RuntimeError("no test data")
+    return {"accuracy": 1}
+
+def test_killed(trial):
+    note_test(trial)
+    if not Path("repaired").exists():
+        os.kill(os.getpid(), 9)
+    return {"accuracy": 1}
+"""
+
+YAML = """
+version: 1
+name: net
+train: {module}:{train}
+test: {module}:{test}
+metric: {{name: val_loss, goal: minimize}}
+epochs: 3
+parameters:
+  x: {{min: 0.0, max: 1.0}}
+  depth: {{values: [1, 2], when: {{kind: deep}}}}
+  kind: {{values: [flat, deep]}}
+enqueue: [{enqueue}]
+sampler: random
+pruner: none
+engine: inline
+budget: {{trials: {trials}}}
+"""
+
+
+class Sweep:
+    """A sweep in ``root``; its trials are those of ``xs``, in order, then random ones."""
+
+    def __init__(self, root: Path, module: str, xs, train: str = "train", test: str = "test") -> None:
+        (root / f"{module}.py").write_text(MODULE)
+        enqueue = ", ".join(
+            f"{{x: {x}, kind: {kind}}}" for x, kind in zip(xs, ("flat",) * len(xs), strict=True)
+        )
+        text = YAML.format(module=module, train=train, test=test, trials=len(xs), enqueue=enqueue)
+        self.root = root
+        self.yaml = root / "net.yaml"
+        self.yaml.write_text(text.replace("test: " + f"{module}:None\n", ""))
+        self.paths = RunPaths(root / "results" / "net")
+        self.paths.trials.mkdir(parents=True)
+        self.spec = load_spec(self.yaml)
+
+    def engine(self):
+        settings = EngineSettings(train=self.spec.train, test=self.spec.test, search_path=(self.root,))
+        return create_engine("inline", settings)
+
+    def run(self, trials: int | None = None) -> Sweep:
+        """Run ``trials`` in all, all of ``xs`` by default, and write the tables."""
+        overrides = () if trials is None else (f"budget.trials={trials}",)
+        self.spec = spec = load_spec(self.yaml, overrides)
+        self.paths.sweep_yaml.write_bytes(spec.source)
+        self.paths.resolved_yaml.write_text(spec.resolved())
+        with RunLock(self.paths.lock):
+            store = StudyStore.open(self.paths, spec.name, spec.metric.goal)
+            sampler = build_sampler(
+                "random", {}, space=spec.space, seed=spec.seed, parallel=False, store=store
+            )
+            pruner = build_pruner("none", {}, goal=spec.metric.goal, epochs=spec.epochs, store=store)
+            controller = Controller(spec, self.paths, store, sampler, pruner)
+            engine = self.engine()
+            controller.start(engine.workers)
+            engine.run(controller)
+            controller.close()
+            engine.close()
+            store.close()
+            TableWriter(self.paths, Layout.of(spec)).write(controller.records, journal_stamp(self.paths))
+        return self
+
+    @property
+    def records(self):
+        return read_records(self.paths, self.spec.name, self.spec.metric.goal)
+
+    def finalise(self, **options):
+        engine = self.engine()
+        try:
+            return finalise(self.paths, self.spec, self.records, engine, **options)
+        finally:
+            engine.close()
+
+    @property
+    def tests(self) -> list[int]:
+        """The trials that the test function was called for, in order."""
+        path = self.paths.root / "tests.txt"
+        return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+@pytest.fixture
+def make_sweep(tmp_path, monkeypatch, request):
+    """Builds a `Sweep` whose module has a name of its own, so that no two tests share an imported one."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(*xs: float, **options) -> Sweep:
+        module = "net_" + "".join(c if c.isalnum() else "_" for c in request.node.name)
+        return Sweep(tmp_path, module, xs, **options)
+
+    return make
