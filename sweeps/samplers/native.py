@@ -89,7 +89,8 @@ class QmcSampler:
     def _point(self, index: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         if index < self._next:
             self._reset()
-        self._engine.fast_forward(index - self._next)
+        if index > self._next:  # SciPy refuses to go forward by nothing
+            self._engine.fast_forward(index - self._next)
         self._next = index + 1
         point: np.ndarray[Any, np.dtype[np.float64]] = self._engine.random(1)[0]
         return point

@@ -46,7 +46,6 @@ def _tpe(
         multivariate=multivariate,
         group=group,
         constant_liar=parallel if constant_liar is None else constant_liar,
-        warn_independent_sampling=False,
     )
 
 

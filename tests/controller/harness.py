@@ -1,0 +1,96 @@
+"""A controller over a real study in a folder, driven message by message as an engine would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+from sweeps.controller import Clock, Controller, Event
+from sweeps.messages import Continue, Exhausted, Returned, Stop, TrialSpec, Wait
+from sweeps.paths import RunPaths
+from sweeps.pruners import build_pruner
+from sweeps.samplers import build_sampler
+from sweeps.spec import SweepSpec, load_spec
+from sweeps.study import StudyStore
+
+BASE = """
+version: 1
+name: toy
+train: toy:train
+epochs: 9
+parameters:
+  x: {min: 0.0, max: 1.0}
+  kind: {values: [a, b, 1, 1.0, true]}
+  depth: {min: 1, max: 4, when: {kind: [a, b]}}
+budget: {trials: 6}
+pruner: none
+"""
+
+
+def write_spec(folder: Path, text: str = BASE, overrides: tuple[str, ...] = ()) -> SweepSpec:
+    path = folder / "toy.yaml"
+    path.write_text(text)
+    return load_spec(path, overrides)
+
+
+class FakeTime:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def clock(self) -> Clock:
+        return Clock(lambda: self.now, lambda: self.now)
+
+
+@contextmanager
+def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers: int = 1):
+    """The controller of the sweep in ``folder``, started; events in ``controller.events``."""
+    paths = RunPaths(folder / "results")
+    paths.trials.mkdir(parents=True, exist_ok=True)
+    store = StudyStore.open(paths, spec.name, spec.metric.goal, spec.storage)
+    events: list[Event] = []
+    sampler = build_sampler(
+        spec.sampler.name,
+        spec.sampler.options,
+        space=spec.space,
+        seed=spec.seed,
+        parallel=workers > 1,
+        store=store,
+    )
+    pruner = build_pruner(
+        spec.pruner.name, spec.pruner.options, goal=spec.metric.goal, epochs=spec.epochs, store=store
+    )
+    controller = Controller(spec, paths, store, sampler, pruner, [events.append], (time or FakeTime()).clock())
+    controller.events = events
+    controller.start(workers)
+    try:
+        yield controller
+    finally:
+        store.close()
+
+
+def curve(config) -> Callable[[int], float]:
+    """A smooth curve that falls to x."""
+    return lambda epoch: config["x"] + 1.0 / epoch
+
+
+def train(controller: Controller, spec: TrialSpec, values=curve, first: int = 1) -> None:
+    """Run one attempt to its end, reporting ``values(config)(epoch)``."""
+    for epoch in range(first, spec.epochs + 1):
+        answer = controller.report(spec.number, spec.attempt, epoch, {"val_loss": values(spec.config)(epoch)})
+        if isinstance(answer, Stop):
+            break
+        assert answer == Continue()
+    controller.finish(spec.number, spec.attempt, Returned())
+
+
+def drain(controller: Controller, values=curve) -> str:
+    """Run everything that is handed out, one at a time; returns why it ended."""
+    while True:
+        answer = controller.ask()
+        assert not isinstance(answer, Wait)
+        if isinstance(answer, Exhausted):
+            return answer.reason
+        train(controller, answer[0], values)

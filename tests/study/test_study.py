@@ -1,0 +1,207 @@
+"""The study on disk: one writer, a plain Optuna journal, and every way it may be found after a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import optuna
+import pytest
+
+from sweeps.errors import CorruptStudyError, LockedError, RefusedError, UsageError
+from sweeps.paths import RunPaths
+from sweeps.study import RunLock, is_locked, read_records
+from tests.controller.harness import BASE, drain, opened, write_spec
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A finished sweep of six trials: (paths, spec)."""
+    spec = write_spec(tmp_path)
+    with opened(tmp_path, spec) as controller:
+        drain(controller)
+    return RunPaths(tmp_path / "results"), spec
+
+
+def states(paths, spec):
+    return [r.state for r in read_records(paths, spec.name, "minimize")]
+
+
+def test_plain_optuna_reads_it(finished, tmp_path):
+    paths, spec = finished
+    copy = shutil.copy(paths.journal, tmp_path / "copy.journal")
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(copy)))
+    study = optuna.load_study(study_name=spec.name, storage=storage)
+    ours = read_records(paths, spec.name, "minimize")
+    assert [t.state.name for t in study.trials] == [r.state for r in ours]
+    assert study.best_value == min(r.value for r in ours)
+    assert study.trials[0].intermediate_values == ours[0].values
+    assert study.trials[0].params["x"] == ours[0].params["x"]
+
+
+def test_optuna_dashboard_opens_a_copy(finished, tmp_path):
+    paths, spec = finished
+    copy = shutil.copy(paths.journal, tmp_path / "copy.journal")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "optuna_dashboard._cli", str(copy), "--host", "127.0.0.1"]
+    code = "import sys; from optuna_dashboard._cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, str(copy), "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        studies = _get(f"http://127.0.0.1:{port}/api/studies")
+        assert [study["study_name"] for study in studies["study_summaries"]] == [spec.name]
+        detail = _get(f"http://127.0.0.1:{port}/api/studies/{studies['study_summaries'][0]['study_id']}")
+        assert len(detail["trials"]) == 6
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _get(url: str) -> dict:
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return json.load(answer)
+        except (ConnectionError, urllib.error.URLError):
+            time.sleep(0.1)
+    raise AssertionError(f"no answer from {url}")
+
+
+def test_a_torn_last_line_is_cut_off_at_every_byte(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("budget.trials=2",))
+    with opened(tmp_path, spec) as controller:
+        drain(controller)
+        whole = [(r.number, r.state, r.params) for r in controller.records]
+    paths = RunPaths(tmp_path / "results")
+    data = paths.journal.read_bytes()
+    last = data.rstrip(b"\n").rfind(b"\n") + 1
+    for length in range(last, len(data)):
+        paths.journal.write_bytes(data[:length])
+        assert len(read_records(paths, spec.name, "minimize")) == 2  # a reader looks past it
+        with opened(tmp_path, spec) as controller:
+            drain(controller)
+            assert [(r.number, r.state, r.params) for r in controller.records] == whole
+
+
+def test_a_journal_cut_anywhere_is_taken_up_and_finished(tmp_path):
+    """Every prefix of whole records is a state some crash could leave; the budget comes out exact from each."""
+    spec = write_spec(tmp_path, BASE, ("budget.trials=3", "retries.error=1"))
+    with opened(tmp_path, spec) as controller:
+        drain(controller, lambda config: lambda epoch: config["x"])
+        whole = [(r.number, r.state, r.params, r.value) for r in controller.records]
+    paths = RunPaths(tmp_path / "results")
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    for kept in range(len(lines)):
+        paths.journal.write_bytes(b"".join(lines[:kept]))
+        with opened(tmp_path, spec) as controller:
+            drain(controller, lambda config: lambda epoch: config["x"])
+            assert [(r.number, r.state, r.params, r.value) for r in controller.records] == whole
+        assert states(paths, spec) == ["COMPLETE"] * 3
+
+
+def test_a_damaged_line_is_refused_by_name(finished, tmp_path):
+    paths, spec = finished
+    lines = paths.journal.read_bytes().splitlines(keepends=True)
+    lines[4] = b"{not json\n"
+    paths.journal.write_bytes(b"".join(lines))
+    for read in (lambda: states(paths, spec), lambda: opened(tmp_path, spec).__enter__()):
+        with pytest.raises(CorruptStudyError, match=r"study\.journal:5: not a journal record"):
+            read()
+
+
+def test_a_trial_of_another_writer_is_refused(finished):
+    paths, spec = finished
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(paths.journal)))
+    optuna.load_study(study_name=spec.name, storage=storage).ask()
+    with pytest.raises(CorruptStudyError, match="trial 6: the study must be written by `sweep` alone"):
+        states(paths, spec)
+
+
+def test_a_running_trial_of_a_dead_driver_reads_as_interrupted(tmp_path):
+    spec = write_spec(tmp_path)
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+    paths = RunPaths(tmp_path / "results")
+    assert states(paths, spec) == ["INTERRUPTED"]
+    with RunLock(paths.lock):
+        assert states(paths, spec) == ["RUNNING"]
+
+
+def test_a_second_driver_is_refused_and_told_who_holds_the_folder(tmp_path):
+    code = f"""
+import time
+from pathlib import Path
+from sweeps.study import RunLock
+RunLock(Path({str(tmp_path / "lock")!r})).acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    assert is_locked(tmp_path / "lock")
+    with pytest.raises(LockedError, match=f"process {holder.pid} on {socket.gethostname()}"):
+        RunLock(tmp_path / "lock").acquire()
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with RunLock(tmp_path / "lock"):  # the kernel dropped it with its holder
+        assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
+
+
+def test_a_newer_format_is_refused_with_both_versions(finished, tmp_path):
+    paths, spec = finished
+    text = paths.journal.read_text().replace('"version":1', '"version":9')
+    paths.journal.write_text(text)
+    with pytest.raises(RefusedError, match="format version 9.*reads up to 1"):
+        states(paths, spec)
+
+
+def databases():
+    url = os.environ.get("SWEEPS_TEST_POSTGRESQL")
+    missing = pytest.mark.skipif(not url, reason="no PostgreSQL: SWEEPS_TEST_POSTGRESQL is not set")
+    return [pytest.param("sqlite", id="sqlite"), pytest.param(url, id="postgresql", marks=missing)]
+
+
+@pytest.mark.parametrize("url", databases())
+def test_a_database_holds_the_same_study(tmp_path, url):
+    url = f"sqlite:///{tmp_path}/study.db" if url == "sqlite" else url
+    name = f"toy-{tmp_path.name}-{os.getpid()}"
+    spec = write_spec(tmp_path, BASE.replace("name: toy", f"name: {name}"), (f"storage={url}", "sampler=tpe"))
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+        controller.report(0, 1, 1, {"val_loss": 3.0})
+    paths = RunPaths(tmp_path / "results")
+    assert [r.state for r in read_records(paths, name, "minimize", url)] == ["INTERRUPTED"]
+    with opened(tmp_path, spec) as controller:
+        drain(controller)
+        live = [(r.number, r.state, r.params, r.values) for r in controller.records]
+    stored = read_records(paths, name, "minimize", url)
+    assert [(r.number, r.state, r.params, r.values) for r in stored] == live
+    assert len(live) == 6
+    with pytest.raises(RefusedError, match="already holds a study named"):
+        other = tmp_path / "other"
+        other.mkdir()
+        with opened_elsewhere(other, spec):
+            pass
+
+
+def opened_elsewhere(folder, spec):
+    from sweeps.study import StudyStore
+
+    paths = RunPaths(folder / "results")
+    return StudyStore.open(paths, spec.name, "minimize", spec.storage)
+
+
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("storage=postgresql://me:secret@127.0.0.1:1/none",))
+    with pytest.raises(UsageError, match="storage: cannot open postgresql://me:\\*\\*\\*@127.0.0.1:1/none") as error:
+        opened(tmp_path, spec).__enter__()
+    assert "secret" not in str(error.value)
