@@ -128,10 +128,10 @@ class _Builder:
         if domain is None:
             return None
         allowed = tuple(domain.coerce(value) for value in written.allowed)
-        for value in allowed:
+        for value, as_written in zip(allowed, written.allowed, strict=True):
             if not domain.contains(value):
                 near = did_you_mean(value, domain.values) if isinstance(domain, Choice) else ""
-                message = f"can never be met ({show(value)}): {name} is {domain}{near}"
+                message = f"can never be met ({show(as_written)}): {name} is {domain}{near}"
                 self.complain(written.path, message)
                 return None
         return Condition(name, allowed)

@@ -32,8 +32,14 @@ def listed(values: Iterable[object]) -> str:
     return ", ".join(value if isinstance(value, str) else show(value) for value in values)
 
 
-def did_you_mean(word: object, options: Iterable[object]) -> str:
-    """``; did you mean "lr"?`` for the option nearest to ``word``, or an empty string."""
+def nearest(word: object, options: Iterable[object]) -> str | None:
+    """The text among ``options`` that ``word`` was probably meant to be."""
     texts = [option for option in options if isinstance(option, str)]
     near = difflib.get_close_matches(str(word), texts, n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    return near[0] if near else None
+
+
+def did_you_mean(word: object, options: Iterable[object]) -> str:
+    """``; did you mean "lr"?`` for the option nearest to ``word``, or an empty string."""
+    near = nearest(word, options)
+    return f'; did you mean "{near}"?' if near is not None else ""

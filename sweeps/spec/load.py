@@ -12,13 +12,13 @@ from sweeps.errors import SpecError
 from sweeps.space import Params, Space
 from sweeps.space.build import build_space
 from sweeps.space.counting import none_allowed
-from sweeps.space.wording import did_you_mean, listed, show
+from sweeps.space.wording import did_you_mean, listed, nearest, show
 from sweeps.spec.components import KINDS, read_component
 from sweeps.spec.enqueue import read_enqueue
 from sweeps.spec.model import Component, Settings
 from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.parameters import Group, ParametersReader, read_constraints, read_fixed
-from sweeps.spec.positions import KeyPath, Location
+from sweeps.spec.positions import Location
 from sweeps.spec.problems import Problems, Reporter
 from sweeps.spec.spec import SweepSpec
 from sweeps.spec.wordings import report_findings, sections
@@ -26,7 +26,10 @@ from sweeps.spec.yaml_loader import load_yaml
 from sweeps.spec.yaml_text import MOST_BYTES
 
 SPACE_KEYS = ("fixed", "parameters", "constraints", "enqueue")
-NOT_YET: dict[KeyPath, frozenset[str]] = {(): frozenset({"finalists"}), ("budget",): frozenset({"gpu_hours"})}
+NOT_YET: dict[tuple[str, ...], frozenset[str]] = {
+    (): frozenset({"finalists"}),
+    ("budget",): frozenset({"gpu_hours"}),
+}
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
@@ -82,25 +85,29 @@ def _known_keys(data: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """The plain part of ``data`` without unknown keys, which are reported."""
     plain = {key: value for key, value in data.items() if key not in SPACE_KEYS}
     for path, known in sections().items():
-        section = plain if not path else plain.get(str(path[0]))
-        if not isinstance(section, dict):
-            continue
-        known = known if path else (*known, *SPACE_KEYS)
-        for key in [key for key in section if key not in known]:
-            _report_unknown((*path, key), known, reporter)
-        kept = {key: value for key, value in section.items() if key in known}
-        plain = {**plain, str(path[0]): kept} if path else kept
+        if not path:
+            plain = _without_unknown(plain, path, (*known, *SPACE_KEYS), reporter)
+        elif isinstance(plain.get(path[0]), dict):
+            plain[path[0]] = _without_unknown(plain[path[0]], path, known, reporter)
     return plain
 
 
-def _report_unknown(path: KeyPath, known: tuple[str, ...], reporter: Reporter) -> None:
-    *owner, key = path
-    if key in NOT_YET.get(tuple(owner), ()):
-        reporter.key(path, "is not available yet: remove it")
-    else:
-        reporter.key(
-            path, f"is not a known key{did_you_mean(key, known) or f': one of {listed(sorted(known))}'}"
-        )
+def _without_unknown(
+    section: dict[str, Any], path: tuple[str, ...], known: tuple[str, ...], reporter: Reporter
+) -> dict[str, Any]:
+    for key in [key for key in section if key not in known]:
+        near = nearest(key, known)
+        if key in NOT_YET.get(path, ()):
+            reporter.key((*path, key), "is not available yet: remove it")
+        elif near is None:
+            reporter.key((*path, key), f"is not a known key: one of {listed(sorted(known))}")
+        elif near in section:
+            reporter.key((*path, key), f'is not a known key; did you mean "{near}"?')
+        else:
+            reporter.misspelt(
+                (*path, key), f'is not a known key; did you mean "{near}"?', meant=(*path, near)
+            )
+    return {key: value for key, value in section.items() if key in known}
 
 
 def _settings(plain: dict[str, Any], reporter: Reporter) -> Settings | None:
@@ -141,7 +148,8 @@ def _check_together(plain: dict[str, Any], space: Space, reporter: Reporter) -> 
             reporter.value(("constraints",), "leave no configuration of this space: loosen one of them")
         return
     budget = plain.get("budget", {})
-    if isinstance(budget, dict) and budget.get("trials") is None and budget.get("wall") is None:
+    known = all(reporter.knows(("budget", key)) for key in ("trials", "wall"))
+    if known and isinstance(budget, dict) and budget.get("trials") is None and budget.get("wall") is None:
         rule = "a space that is not finite needs trials or wall, such as budget: {trials: 100}"
         reporter.value(("budget",), f"sets no end: {rule}")
     sampler = plain.get("sampler")

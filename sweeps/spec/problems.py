@@ -21,6 +21,10 @@ class Problems:
         if broken:
             self._broken.add(path)
 
+    def leave_open(self, path: KeyPath) -> None:
+        """Say nothing more of ``path``: another problem already explains it."""
+        self._broken.add(path)
+
     def touches_broken(self, path: KeyPath) -> bool:
         """Whether ``path`` is, or lies in, a broken part."""
         return any(path[:end] in self._broken for end in range(len(path) + 1))
@@ -41,6 +45,15 @@ class Reporter:
         """Something is wrong with the value at ``path``, or it is missing."""
         if not self._problems.touches_broken(path):
             self._problems.add_at(self._positions.of_value(path), path, message)
+
+    def misspelt(self, path: KeyPath, message: str, meant: KeyPath) -> None:
+        """The key at the end of ``path`` is unknown; that ``meant`` is missing is then no further problem."""
+        self.key(path, message)
+        self._problems.leave_open(meant)
+
+    def knows(self, path: KeyPath) -> bool:
+        """Whether what stands at ``path`` is known, be it that nothing stands there."""
+        return not self._problems.touches_broken(path)
 
     def key(self, path: KeyPath, message: str) -> None:
         """Something is wrong with the key itself at the end of ``path``."""

@@ -36,7 +36,8 @@ def read_domain(written: dict[str, Any], path: KeyPath, reporter: Reporter) -> D
 def read_choice(written: Any, path: KeyPath, reporter: Reporter) -> Choice | None:
     """The choice among the values listed at ``path``; None where they are wrong."""
     if not isinstance(written, list) or not written:
-        reporter.value(path, f"must be a list of at least one value ({show(written)}): write [a, b]")
+        example = "[a, b]" if isinstance(written, (list, dict)) else f"[{show(written)}]"
+        reporter.value(path, f"must be a list of at least one value ({show(written)}): write {example}")
         return None
     sound = [is_scalar(value, (*path, index), reporter) for index, value in enumerate(written)]
     seen: dict[object, int] = {}

@@ -36,9 +36,9 @@ def report_findings(error: ValidationError, reporter: Reporter) -> None:
         reporter.value(path, _message(finding, path))
 
 
-def sections() -> dict[KeyPath, tuple[str, ...]]:
+def sections() -> dict[tuple[str, ...], tuple[str, ...]]:
     """The keys of every mapping that pydantic reads, by path."""
-    found: dict[KeyPath, tuple[str, ...]] = {(): tuple(Settings.model_fields)}
+    found: dict[tuple[str, ...], tuple[str, ...]] = {(): tuple(Settings.model_fields)}
     for name in Settings.model_fields:
         section = _section(name)
         if section is not None and name not in ("sampler", "pruner"):
@@ -95,7 +95,7 @@ def _fix(kind: str, value: Any, path: KeyPath) -> str:
     if kind == "model_type":
         return f": write {_EXAMPLES[path]}"
     if kind == "tuple_type":
-        return f": write [{value}]" if isinstance(value, str) else ": write [a, b]"
+        return ": write [safetensors]"
     if kind == "string_type" and isinstance(value, (int, float)):
         return f': quote it, as in "{show(value)}"'
     if kind in ("int_type", "float_type") and isinstance(value, str):

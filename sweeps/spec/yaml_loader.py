@@ -80,7 +80,8 @@ class _Reader:
         try:
             return self._only_document()
         except yaml.MarkedYAMLError as error:
-            place = self._at(error.problem_mark or error.context_mark)
+            mark = error.context_mark if "end of stream" in (error.problem or "") else error.problem_mark
+            place = self._at(mark)
             message = f"is not YAML: {error.problem or error.context}{_syntax_hint(error.problem or '')}"
             self._problems.add_at(place, (), message, broken=True)
             raise Unreadable from error
@@ -170,10 +171,8 @@ class _Reader:
                 return None
             return key
         if key is not BROKEN:
-            shown = show(key)
-            self._problems.add_at(
-                place, path, f'has a key that is not text ({shown}): quote it, as in "{shown}"'
-            )
+            fix = "write a name" if isinstance(key, (list, dict)) else f'quote it, as in "{show(key)}"'
+            self._problems.add_at(place, path, f"has a key that is not text ({show(key)}): {fix}")
         return None
 
     def _skip(self, key: str | None, path: KeyPath, place: Location, depth: int) -> None:
@@ -236,4 +235,6 @@ def _syntax_hint(problem: str) -> str:
         return ": check the indentation of this line"
     if "expected ',' or" in problem:
         return ": close the bracket, or add the comma"
+    if "end of stream" in problem:
+        return ": close what begins here"
     return ": check the quotes, brackets and indentation here"
