@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sweeps.errors import SweepError
+from sweeps.errors import SpecError, SweepError
 
 app = typer.Typer(
     name="sweep",
@@ -155,7 +155,8 @@ def guarded(command: Callable[[], Any]) -> int:
     try:
         command()
     except SweepError as error:
-        print(f"sweep: {error}", file=sys.stderr)
+        head = "" if isinstance(error, SpecError) else "sweep: "  # editors read file:line:column
+        print(f"{head}{error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader went away (| head): not an error. Keep Python from flushing into the closed pipe.
