@@ -55,15 +55,20 @@ class Number:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number of at least ``low``."""
+    """A whole number of at least ``low`` and at most ``high``, if that is given."""
 
     low: int
+    high: int | None = None
 
     def admits(self, value: object) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= self.low
+        if isinstance(value, bool) or not isinstance(value, int):
+            return False
+        return self.low <= value and (self.high is None or value <= self.high)
 
     def __str__(self) -> str:
-        return f"a whole number of at least {self.low}"
+        if self.high is None:
+            return f"a whole number of at least {self.low}"
+        return f"a whole number from {self.low} to {self.high}"
 
 
 Count = Annotated[int, Whole(1)]
@@ -77,7 +82,7 @@ class Settings:
     """One configuration: every key can be fixed or searched; what only another branch reads is ignored."""
 
     data: Literal["digits"] = "digits"
-    split_seed: Annotated[int, Whole(0)] = 0  # which rows train, validate and test
+    split_seed: Annotated[int, Whole(0, 2**32 - 1)] = 0  # which rows train, validate and test
 
     model: Literal["cnn", "mlp"] = "cnn"
     depth: Count = 2  # convolution blocks of the cnn, hidden layers of the mlp

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trainer.__main__ import main
+
+QUICK = ["--set", "model=mlp", "--set", "batch_norm=true", "--epochs", "2"]
+
+
+def test_python_m_trainer_trains_and_tests_one_configuration() -> None:
+    command = [sys.executable, "-m", "trainer", "--set", "lr=1e-3", *QUICK, "--test"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second, best, test = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"epoch 1/2  train_loss \d\.\d{4}  val_loss \d\.\d{4}  train_accuracy 0\.\d{4}  "
+        r"val_accuracy 0\.\d{4}  lr 1\.00e-03",
+        first,
+    )
+    assert second.startswith("epoch 2/2  ")
+    assert re.fullmatch(r"best epoch 2: validation loss \d\.\d{4}, validation accuracy 0\.\d{4}", best)
+    assert re.fullmatch(r"test loss \d\.\d{4}, test accuracy 0\.\d{4}", test)
+
+
+def test_out_keeps_metrics_and_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*QUICK, "--out", str(tmp_path / "out")]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert (tmp_path / "out" / "best.pt").is_file()
+
+    with pytest.raises(SystemExit, match="2"):
+        main([*QUICK, "--out", str(tmp_path / "out")])
+    assert "--out must name a new or empty folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "lr=0"], "lr must be a number above 0, found 0"),
+        (["--set", "lrr=1"], "unknown key lrr: 1; did you mean lr?"),
+        (["--set", "batch_norm=yes"], "batch_norm must be one of true, false, found yes"),
+        (["--set", "lr"], "must be KEY=VALUE, found 'lr'"),
+        (["--epochs", "0"], "must be a whole number of at least 1, found '0'"),
+        (["--seed", "-1"], "must be a whole number of at least 0, found '-1'"),
+        (["--device", "cuda:99"], "must be one of cpu"),
+    ],
+)
+def test_bad_input_is_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_the_same_seed_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = []
+    for seed in ("3", "3", "4"):
+        assert main([*QUICK, "--seed", seed]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] != outputs[2]

@@ -1,0 +1,147 @@
+"""``python -m trainer --set lr=1e-3``: train one configuration without a sweep.
+
+The only file of this package that knows sweeps: it runs the configuration as a sweep's worker would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import trainer
+from sweeps.messages import Continue, Decision, Interrupted, Raised, TrialSpec
+from sweeps.trial import Trial, run_attempt
+from trainer.config import RULES, parse
+
+DESCRIPTION = "Train one configuration and print its figures on the training and validation split."
+
+
+class Printer:
+    """Prints every epoch as a line and remembers the best one by validation loss."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+        self._best: tuple[int, Mapping[str, float]] | None = None
+
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
+        """Print, and go on."""
+        if self._best is None or metrics["val_loss"] < self._best[1]["val_loss"]:
+            self._best = epoch, metrics
+        print(f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {figures(metrics)}", flush=True)
+        return Continue()
+
+    def conclusion(self) -> str:
+        """The figures of the best epoch."""
+        assert self._best is not None  # at least one epoch was reported
+        epoch, metrics = self._best
+        loss, accuracy = metrics["val_loss"], metrics["val_accuracy"]
+        return f"best epoch {epoch}: validation loss {loss:.4f}, validation accuracy {accuracy:.4f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 done, 1 the training failed, 2 bad input, 130 Ctrl-C."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    config = dict(options.set)
+    try:
+        parse(config)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.out is not None and options.out.is_dir() and any(options.out.iterdir()):
+        parser.error(f"--out must name a new or empty folder, found {options.out} with files in it")
+    with contextlib.ExitStack() as stack:
+        folder = options.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trainer-")))
+        return _run(options, config, folder.absolute())
+
+
+def figures(metrics: Mapping[str, float]) -> str:
+    """One line: the rate with its exponent, the rest to four places."""
+    return "  ".join(f"{name} {value:{'.2e' if name == 'lr' else '.4f'}}" for name, value in metrics.items())
+
+
+def _run(options: argparse.Namespace, config: Mapping[str, Any], folder: Path) -> int:
+    spec = TrialSpec(
+        number=0,
+        attempt=1,
+        config=config,
+        seed=options.seed,
+        epochs=options.epochs,
+        metric="val_loss",
+        goal="minimize",
+        directory=folder,
+    )
+    printer = Printer(options.epochs)
+    outcome = run_attempt(trainer.train, spec, printer, options.device)
+    if isinstance(outcome, Interrupted):
+        return 130
+    if isinstance(outcome, Raised):
+        print(f"the training failed: {outcome.message}", file=sys.stderr)
+        return 1
+    print(printer.conclusion())
+    if options.test:
+        tested = trainer.test(Trial(spec, None, options.device))
+        print(f"test loss {tested['loss']:.4f}, test accuracy {tested['accuracy']:.4f}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description=DESCRIPTION)
+    keys = ", ".join(RULES)
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", type=_assignment, action="append", default=[], help=f"one of {keys}"
+    )
+    parser.add_argument("--epochs", type=_at_least(1), default=20, help="epochs to train (default 20)")
+    parser.add_argument(
+        "--seed", type=_at_least(0), default=0, help="seeds weights, shuffling and dropout (default 0)"
+    )
+    parser.add_argument("--device", type=_device, default="cpu", help="cpu (default), cuda, cuda:1, ...")
+    parser.add_argument("--test", action="store_true", help="evaluate the best epoch on the test split too")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="keep metrics and checkpoints in this folder")
+    return parser
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE, found {text!r}")
+    return key.strip(), _scalar(value.strip())
+
+
+def _scalar(text: str) -> Any:
+    """A whole number, a number, true or false, else the text itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if (number := int(text)) >= low:
+                return number
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least {low}, found {text!r}")
+
+    return whole
+
+
+def _device(text: str) -> str:
+    if text == "cpu":
+        return text
+    import torch
+
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if text in gpus or (text == "cuda" and gpus):
+        return text
+    raise argparse.ArgumentTypeError(f"must be one of {', '.join(['cpu', *gpus])}, found {text!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
