@@ -19,8 +19,8 @@ check: $(VENV)/dev
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 bench: $(VENV)/runtime
-	$(BIN)/python benchmarks/parallel/run.py
-	$(BIN)/python benchmarks/overhead/run.py
+	$(BIN)/python -m benchmarks.parallel.run
+	$(BIN)/python -m benchmarks.overhead.run
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
