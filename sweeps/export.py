@@ -20,6 +20,7 @@ from sweeps.trial.trial import Trial
 
 if TYPE_CHECKING:
     import torch
+
     from sweeps.engines.base import Job
 
 Weights = dict[str, "torch.Tensor"]

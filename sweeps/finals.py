@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sweeps.engines.base import Job, JobResult
-
 from sweeps.errors import RefusedError, SweepError
 from sweeps.messages import Died, Outcome, Raised
 from sweeps.paths import BestPaths, RunPaths
@@ -44,8 +43,7 @@ class Caller(Protocol):
 
 def is_final(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]) -> bool:
     """Whether `finalise` has nothing left to do. Raises NoUsableTrialError as it does."""
-    winner = find_winner(paths, spec, records)
-    return released(paths.best) == winner.number and (spec.test is None or winner.test is not None)
+    return _is_done(paths, spec, find_winner(paths, spec, records))
 
 
 def finalise(
@@ -68,7 +66,7 @@ def finalise(
         SweepError: the export or the test failed; the same trial may be tested again.
     """
     winner = find_winner(paths, spec, records)
-    if is_final(paths, spec, records):
+    if _is_done(paths, spec, winner):
         return winner
     if interrupted:
         raise RefusedError(
@@ -83,6 +81,10 @@ def finalise(
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
     _record(paths.best, spec, winner, selection, result)
     return find_winner(paths, spec, records)
+
+
+def _is_done(paths: RunPaths, spec: SweepSpec, winner: Winner) -> bool:
+    return released(paths.best) == winner.number and (spec.test is None or winner.test is not None)
 
 
 def _last_tested(best: BestPaths) -> dict[str, Any] | None:
@@ -126,7 +128,8 @@ def _record(
     """Write what came out; after a failed test the model that was exported before it still stands."""
     value = result.value or {}
     files = [best.model.name] if best.model.exists() else []
-    write_descriptions(best, spec, winner, Exported(files, value.get("note")))
+    if files or result.value is not None:
+        write_descriptions(best, spec, winner, Exported(files, value.get("note")))
     _raise_failure(result.outcome, spec, winner)
     if value.get("test") is not None:
         kept = {key: selection[key] for key in ("trial", "epoch", "reason", "history")}

@@ -61,7 +61,7 @@ def trials_table(records: Sequence[TrialRecord], epochs: pa.Table, layout: Layou
         _column("metric", pa.float64(), [r.value for r in records]),
         _column("best_epoch", pa.int64(), [r.best_epoch for r in records]),
         _column("epochs", pa.int64(), [r.epochs for r in records]),
-        _column("seconds", pa.float64(), [r.seconds for r in records]),
+        _column("seconds", pa.float64(), [round(r.seconds, 6) for r in records]),
         (pa.field("started", _TIMESTAMP), _timestamps(np.array([r.started for r in records], np.float64))),
     ]
     for parameter in layout.parameters:

@@ -17,6 +17,7 @@ from sweeps.spec import load_spec
 from sweeps.study import RunLock, StudyStore, read_records
 
 MODULE = """
+import json
 import os
 from pathlib import Path
 import torch
@@ -37,7 +38,16 @@ def train(trial, name="model", **others):
     model = build_model(trial.config)
     for epoch in trial.epochs(**{name: model}, **others):
         fill(model, trial, epoch)
-        trial.report(val_loss=abs(trial.config.x - 0.3) + PENALTY[epoch - 1], accuracy=epoch / 10)
+        trial.report(val_loss=abs(trial.config.x - 0.5) + PENALTY[epoch - 1], accuracy=epoch / 10)
+
+def train_watched(trial):
+    from sweeps.results import load
+    for epoch in trial.epochs():
+        trial.report(val_loss=trial.config.x + epoch)
+        results = load(trial.directory.parent.parent)
+        states, epochs = results.trials["state"].tolist(), results.epochs["epoch"].tolist()
+        with open(trial.directory / "seen.jsonl", "a") as file:
+            print(json.dumps([states, epochs]), file=file)
 
 def train_net(trial):
     train(trial, "net", order=torch.Generator())
@@ -111,9 +121,11 @@ budget: {{trials: {trials}}}
 
 
 class Sweep:
-    """A sweep in ``root``; its trials are those of ``xs``, in order, then random ones."""
+    """A sweep in ``root``; its trials are those of ``xs``, in order. ``more`` is appended to its YAML."""
 
-    def __init__(self, root: Path, module: str, xs, train: str = "train", test: str = "test") -> None:
+    def __init__(
+        self, root: Path, module: str, xs, train: str = "train", test: str = "test", more: str = ""
+    ) -> None:
         (root / f"{module}.py").write_text(MODULE)
         enqueue = ", ".join(
             f"{{x: {x}, kind: {kind}}}" for x, kind in zip(xs, ("flat",) * len(xs), strict=True)
@@ -121,7 +133,7 @@ class Sweep:
         text = YAML.format(module=module, train=train, test=test, trials=len(xs), enqueue=enqueue)
         self.root = root
         self.yaml = root / "net.yaml"
-        self.yaml.write_text(text.replace("test: " + f"{module}:None\n", ""))
+        self.yaml.write_text(text.replace(f"test: {module}:None\n", "") + more)
         self.paths = RunPaths(root / "results" / "net")
         self.paths.trials.mkdir(parents=True)
         self.spec = load_spec(self.yaml)
@@ -137,7 +149,7 @@ class Sweep:
         self.paths.sweep_yaml.write_bytes(spec.source)
         self.paths.resolved_yaml.write_text(spec.resolved())
         with RunLock(self.paths.lock):
-            store = StudyStore.open(self.paths, spec.name, spec.metric.goal)
+            store = StudyStore.open(self.paths, spec.name, spec.metric.goal, spec.storage)
             sampler = build_sampler(
                 "random", {}, space=spec.space, seed=spec.seed, parallel=False, store=store
             )
@@ -154,7 +166,7 @@ class Sweep:
 
     @property
     def records(self):
-        return read_records(self.paths, self.spec.name, self.spec.metric.goal)
+        return read_records(self.paths, self.spec.name, self.spec.metric.goal, self.spec.storage)
 
     def finalise(self, **options):
         engine = self.engine()

@@ -60,7 +60,7 @@ def test_a_second_test_of_the_same_trial_returns_the_first_result(make_sweep):
 
 
 def test_another_trial_is_tested_for_a_reason_only_and_the_reason_is_kept(make_sweep):
-    sweep = make_sweep(0.9, 0.5, 0.4).run(1)
+    sweep = make_sweep(0.9, 0.4, 0.5).run(1)
     sweep.finalise()
     first = read(sweep.paths.best.test)
     sweep.run(2)
@@ -147,6 +147,16 @@ def test_a_killed_test_is_repeated_without_a_reason(make_sweep):
     (sweep.root / "repaired").touch()
     sweep.finalise()
     assert read(sweep.paths.best.directory / "selection.json") == before
+
+
+def test_a_damaged_checkpoint_is_an_error_every_time(make_sweep):
+    sweep = make_sweep(0.9, test="None").run()
+    checkpoint = sweep.paths.trial(0).best
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    for _ in range(2):
+        with pytest.raises(SweepError, match=r"export of trial 0 must end without an error.*damaged"):
+            sweep.finalise()
+    assert not is_final(sweep.paths, sweep.spec, sweep.records)
 
 
 def test_a_test_must_return_numbers_by_name(make_sweep):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -26,7 +27,7 @@ def test_the_tables_show_every_trial_and_epoch(make_sweep):
     sweep = make_sweep(0.9, 0.4, 1.0).run()
     results = load(sweep.paths.root)
     assert results.trials["state"].tolist() == ["COMPLETE", "COMPLETE", "FAILED"]
-    assert results.trials["metric"].tolist()[:2] == pytest.approx([0.7, 0.2])
+    assert results.trials["metric"].tolist()[:2] == pytest.approx([0.5, 0.2])
     assert results.trials["best.accuracy"].tolist()[:2] == [0.2, 0.2]
     assert results.trials["last.accuracy"].tolist()[:2] == [0.3, 0.3]
     assert "x is too large" in results.trials["error"].iloc[2]
@@ -60,18 +61,32 @@ def test_tables_older_than_the_study_are_not_believed(make_sweep):
     assert load(sweep.paths.root).trials["number"].tolist() == [0, 1]
 
 
+def test_a_running_sweep_can_be_read(make_sweep):
+    sweep = make_sweep(0.9, 0.4, train="train_watched").run()
+    seen = (sweep.paths.trial(1).directory / "seen.jsonl").read_text().splitlines()
+    assert json.loads(seen[1]) == [["COMPLETE", "RUNNING"], [1, 2, 3, 1, 2]]
+
+
+def test_a_study_in_a_database_is_read_afresh_each_time(make_sweep, tmp_path):
+    sweep = make_sweep(0.9, 0.4, more=f"storage: sqlite:///{tmp_path}/study.db\n").run(1)
+    assert load(sweep.paths.root).trials["number"].tolist() == [0]
+    sweep.run(2)
+    assert load(sweep.paths.root).trials["number"].tolist() == [0, 1]
+    assert load(sweep.paths.root).best.number == 1
+
+
 def test_the_winner_is_the_best_complete_trial_and_the_first_of_equals(make_sweep):
-    sweep = make_sweep(1.0, 0.5, 0.25, 0.35, 0.25).run()
+    sweep = make_sweep(1.0, 0.125, 0.25, 0.75).run()
     best = load(sweep.paths.root).best
     assert (best.number, best.metric, best.epoch, best.test) == (2, "val_loss", 2, None)
-    assert best.value == pytest.approx(0.15)
+    assert best.value == 0.35
     assert best.params == {"x": 0.25, "kind": "flat"}
     assert best.config == {"x": 0.25, "kind": "flat"}
     assert best.directory == sweep.paths.trial(2).directory
 
 
 def test_without_a_complete_trial_the_error_counts_the_states_and_names_the_cause(make_sweep):
-    sweep = make_sweep(1.0, 1.0).run(1)
+    sweep = make_sweep(1.0).run()
     with pytest.raises(
         NoUsableTrialError, match=r"\(1 FAILED\).*trial 0.*x is too large.*sweep logs 0"
     ) as error:
@@ -98,12 +113,14 @@ def test_load_model_does_not_give_the_model_of_an_earlier_winner(make_sweep):
     assert load(sweep.paths.root).load_model().bias.item() == 102.0
 
 
-def test_load_model_says_what_it_needs(make_sweep):
+def test_load_model_says_what_it_needs(make_sweep, monkeypatch):
     sweep = make_sweep(0.4).run()
     with pytest.raises(UsageError, match="must fit the weights of trial 0"):
         load(sweep.paths.root).load_model(lambda config: torch.nn.Linear(3, 1))
-    module = sweep.root / f"{sweep.spec.train.partition(':')[0]}.py"
-    module.write_text(module.read_text().replace("def build_model", "def other"))
+    module = sweep.spec.train.partition(":")[0]
+    source = sweep.root / f"{module}.py"
+    source.write_text(source.read_text().replace("def build_model", "def other"))
+    monkeypatch.delitem(sys.modules, module)
     with pytest.raises(UsageError, match=r"define build_model\(config\) beside .*or pass build="):
         load(sweep.paths.root).load_model()
 
