@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from sweeps.messages import Goal
@@ -23,8 +23,17 @@ def _seconds(value: Any) -> Any:
         return value
     seconds = parse_duration(value)
     if seconds is None:
-        raise PydanticCustomError("duration", "must be {rule}", {"rule": _DURATION_RULE})
+        raise PydanticCustomError("rule", "must be {rule}", {"rule": _DURATION_RULE})
     return seconds
+
+
+def _share_or_whole(value: float) -> float:
+    if value > 1 and value != int(value):
+        raise PydanticCustomError("rule", "must be a share below 1 or a whole number")
+    return value
+
+
+Gpus = Annotated[float, Field(ge=0), AfterValidator(_share_or_whole)]
 
 
 Seconds = Annotated[
@@ -96,9 +105,8 @@ class Resources(Section):
     """What one trial gets."""
 
     cpus: int = Field(default=1, ge=1, description="CPU cores, and threads, of one trial")
-    gpus: float | None = Field(
+    gpus: Gpus | None = Field(
         default=None,
-        ge=0,
         description="GPUs of one trial, a share where below 1; by default 1 where there are any",
     )
 

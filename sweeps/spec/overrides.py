@@ -26,9 +26,10 @@ def apply_overrides(
         if not value_text.strip():
             problems.add_at(place, (), f"gives no value ({show(text)}): write null for none")
             continue
-        before = len(problems)
-        value, _ = load_yaml(value_text.encode(), place, problems)
-        if len(problems) == before:
+        unreadable = Problems()
+        value, _ = load_yaml(value_text.encode(), place, unreadable)
+        problems.merge(unreadable)
+        if not unreadable:
             _set(data, positions, segments, value, place, problems)
 
 

@@ -21,6 +21,10 @@ class Problems:
         if broken:
             self._broken.add(path)
 
+    def merge(self, other: Problems) -> None:
+        """Add the problems of another text, whose broken parts are none of this one's."""
+        self._found |= other._found
+
     def leave_open(self, path: KeyPath) -> None:
         """Say nothing more of ``path``: another problem already explains it."""
         self._broken.add(path)

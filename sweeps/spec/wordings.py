@@ -67,7 +67,7 @@ def _message(finding: ErrorDetails, path: KeyPath) -> str:
         return _not_listed(path, value, limits)
     if kind == "string_pattern_mismatch":
         return f"is not well formed ({show(value)}): write {_EXAMPLES[path]}"
-    if kind == "duration":
+    if kind == "rule":
         return f"{finding['msg']} ({show(value)})"
     write = _PLAIN.get(kind)
     if write is None:
