@@ -214,9 +214,13 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         return None, 0
     try:
         return finalise(run.paths, run.spec, controller.records, engine), 0
-    except (NoUsableTrialError, RefusedError) as error:
+    except NoUsableTrialError as error:
         run.notes.append(str(error))
         return None, error.exit_code
+    except RefusedError as error:
+        # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.
+        run.notes.append(str(error))
+        return None, 0
 
 
 def _outcome(

@@ -30,6 +30,7 @@ class Trial:
         config: the configuration, nested as in the YAML, read-only; by key or attribute.
         number: the trial's number, from 0.
         attempt: 1 for the first start, one more for every restart of the same number.
+        max_epochs: the most epochs this trial may train, >= 1; what a schedule runs out at.
         seed: 0 <= seed < 2**63; Python, NumPy and torch are seeded with it already.
         device: "cpu" or "cuda:0", to be given to ``model.to(...)``.
         directory: the trial's own folder; it exists.
@@ -40,6 +41,7 @@ class Trial:
         self.config = Config(spec.config)
         self.number = spec.number
         self.attempt = spec.attempt
+        self.max_epochs = spec.epochs
         self.seed = spec.seed
         self.device = device
         self.directory: Path = spec.directory
