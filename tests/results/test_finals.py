@@ -84,6 +84,17 @@ def test_another_trial_is_tested_for_a_reason_only_and_the_reason_is_kept(make_s
     assert sweep.tests == [0, 1, 2]
 
 
+def test_the_model_of_an_earlier_winner_does_not_stay_in_the_bundle_of_one_without(make_sweep):
+    sweep = make_sweep(0.9, 0.4, test="test_plain").run(1)
+    sweep.finalise()
+    assert sweep.paths.best.model.exists()
+    sweep.run(2)
+    sweep.paths.trial(1).best.unlink()
+    sweep.finalise(again="more trials")
+    assert not sweep.paths.best.model.exists()
+    assert read(sweep.paths.best.metrics)["trial"] == 1
+
+
 def test_an_interrupted_sweep_is_not_tested(make_sweep):
     sweep = make_sweep(0.9).run()
     with pytest.raises(RefusedError, match="interrupted: `sweep resume`"):

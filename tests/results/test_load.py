@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 
 from sweeps.errors import CheckpointError, NoUsableTrialError, RefusedError, UsageError
 from sweeps.results import load
+from sweeps.results.winner import choose
+from sweeps.study import TrialRecord
 
 
 def content(folder):
@@ -83,6 +85,14 @@ def test_the_winner_is_the_best_complete_trial_and_the_first_of_equals(make_swee
     assert best.params == {"x": 0.25, "kind": "flat"}
     assert best.config == {"x": 0.25, "kind": "flat"}
     assert best.directory == sweep.paths.trial(2).directory
+
+
+@pytest.mark.parametrize(("goal", "number"), [("minimize", 1), ("maximize", 3)])
+def test_the_goal_decides_what_is_best_and_only_complete_trials_count(goal, number):
+    states = ("PRUNED", "COMPLETE", "COMPLETE", "COMPLETE", "FAILED", "RUNNING", "INTERRUPTED")
+    values = (0.1, 0.2, 0.2, 0.8, 0.9, 0.05, 0.95)
+    records = [TrialRecord(n, {}, s, value=v) for n, (s, v) in enumerate(zip(states, values, strict=True))]
+    assert choose(records, goal).number == number
 
 
 def test_without_a_complete_trial_the_error_counts_the_states_and_names_the_cause(make_sweep):
