@@ -67,7 +67,7 @@ def parse_constraint(source: str, possible: Mapping[str, tuple[Value, ...]]) -> 
     Raises:
         ConstraintError: it cannot be read, uses an unknown name, or can never be evaluated.
     """
-    line = source.strip().replace("\n", " ")
+    line = source.strip()
     compiler = Compiler(line, possible)
     term = compiler.compile(_parse(line))
     if not term.kinds & BOOL:

@@ -11,15 +11,16 @@ LONGEST = 60
 
 def show(value: object) -> str:
     """``value`` as it would stand in YAML, on one line of at most 60 characters."""
-    text = _flow(value)
+    text = flow(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _flow(value: object) -> str:
+def flow(value: object) -> str:
+    """``value`` as YAML on one line, whole."""
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
+        return "[" + ", ".join(flow(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, float):
         return repr(value)
     if value is None or isinstance(value, (str, int)):

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from sweeps.space import Choice, Parameter, Params, Space
-from sweeps.space.wording import show
+from sweeps.space.wording import flow
 from sweeps.spec.model import Component, Section, Settings
 from sweeps.spec.scalars import format_duration, read_plain
 
@@ -124,5 +124,5 @@ def _leaves(document: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             leaves |= _leaves(value, f"{prefix}{name}.")
         else:
-            leaves[f"{prefix}{name}"] = show(value)
+            leaves[f"{prefix}{name}"] = flow(value)
     return leaves

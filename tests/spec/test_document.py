@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -44,11 +47,9 @@ def as_flow(value: object) -> str:
         return "[" + ", ".join(map(as_flow, value)) + "]"
     if isinstance(value, str):
         return '"' + "".join(c if c.isascii() and c.isalnum() else f"\\U{ord(c):08X}" for c in value) + '"'
-    return (
-        {None: "null", True: "true", False: "false"}[value]
-        if value is None or (value in (True, False) and isinstance(value, bool))
-        else repr(value)
-    )
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -59,8 +60,8 @@ def as_flow(value: object) -> str:
     wall=st.floats(0.001, 1e6),
 )
 def test_resolved_loads_to_an_equal_spec(tmp_path, parameters, fixed, seed, wall):
-    text = f"{HEAD}seed: {seed}\ntimeout: {{trial: {wall!r}}}\nparameters: {as_flow(parameters)}\nfixed: {as_flow(fixed)}\n"
-    spec = load(tmp_path, text)
+    plain = f"{HEAD}seed: {seed}\ntimeout: {{trial: {wall!r}}}\n"
+    spec = load(tmp_path, f"{plain}parameters: {as_flow(parameters)}\nfixed: {as_flow(fixed)}\n")
     again = load(tmp_path, spec.resolved())
     assert spec.difference(again) == []
     assert again == spec
@@ -157,55 +158,17 @@ BREAKAGES = st.sampled_from(
         "9" * 30,
     ]
 )
-PLACES = st.sampled_from(
-    [
-        "version",
-        "name",
-        "train",
-        "test",
-        "metric",
-        "metric.name",
-        "metric.goal",
-        "epochs",
-        "fixed",
-        "fixed.data",
-        "parameters",
-        "parameters.lr",
-        "parameters.lr.min",
-        "parameters.lr.max",
-        "parameters.lr.log",
-        "parameters.lr.step",
-        "parameters.momentum.when",
-        "parameters.momentum.when.optimizer",
-        "parameters.width.values",
-        "constraints",
-        "enqueue",
-        "sampler",
-        "sampler.name",
-        "sampler.seed",
-        "pruner",
-        "early_stopping",
-        "early_stopping.patience",
-        "early_stopping.min_delta",
-        "budget",
-        "budget.trials",
-        "budget.wall",
-        "resources",
-        "resources.cpus",
-        "resources.gpus",
-        "engine",
-        "retries",
-        "retries.oom",
-        "workers",
-        "seed",
-        "isolation",
-        "max_trials_per_worker",
-        "timeout",
-        "timeout.trial",
-        "storage",
-        "export",
-    ]
-)
+
+
+def paths(document: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted path of every key of nested mappings."""
+    for key, value in document.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from paths(value, f"{prefix}{key}.")
+
+
+PLACES = st.sampled_from([*paths(yaml.safe_load(FULL)), "parameters.lr.step", "pruner.min_epochs"])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
