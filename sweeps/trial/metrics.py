@@ -63,6 +63,9 @@ def _missing(objective: str, given: Mapping[str, float]) -> str:
     )
 
 
+_encode = json.JSONEncoder(allow_nan=False).encode
+
+
 class MetricsFile:
     """Appends one JSON line a report to ``path``; opened at the first one and kept open for the attempt."""
 
@@ -81,7 +84,7 @@ class MetricsFile:
             "time": time.time(),
             "metrics": {k: _strict(v) for k, v in metrics.items()},
         }
-        os.write(self._descriptor, (json.dumps(row, allow_nan=False) + "\n").encode())
+        os.write(self._descriptor, (_encode(row) + "\n").encode())
 
     def close(self) -> None:
         if self._descriptor is not None:

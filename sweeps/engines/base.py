@@ -1,0 +1,97 @@
+"""What an engine is: it runs trials for a controller, and one-off jobs for the finals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from sweeps.messages import Decision, Exhausted, Outcome, TrialSpec, Wait
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """All an engine needs to know of a sweep.
+
+    Attributes:
+        train: the training function, "module:function" or "path/to/file.py:function".
+        test: the test function, or None.
+        search_path: folders in which these are looked up first.
+        cpus: >= 1, CPU cores, hence threads, of one trial.
+        gpus: GPUs of one trial; below 1 a share of one; None means 1 where there are GPUs, else 0.
+        workers: >= 1, the most trials at once; None for as many as fit.
+        isolation: "warm" keeps a worker process over trials, "trial" starts a fresh one for each.
+        max_trials_per_worker: >= 1, a warm worker is replaced after so many trials; None for never.
+        report_timeout: seconds a trial may take from its start, or its last report, to the next; None for
+        ever. trial_timeout: seconds an attempt may take as a whole.
+    """
+
+    train: str
+    test: str | None = None
+    search_path: tuple[Path, ...] = ()
+    cpus: int = 1
+    gpus: float | None = None
+    workers: int | None = None
+    isolation: Literal["warm", "trial"] = "warm"
+    max_trials_per_worker: int | None = None
+    report_timeout: float | None = None
+    trial_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The release of a winner: export its model into ``bundle``, then call the ``test`` function once, if
+    any.
+    """
+
+    spec: TrialSpec
+    test: str | None
+    bundle: Path
+    export: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """``value`` is the job's JSON-able result, None unless ``outcome`` is Returned."""
+
+    value: Mapping[str, Any] | None
+    outcome: Outcome
+
+
+class Director(Protocol):
+    """The part of the controller that engines call."""
+
+    interrupted: bool
+
+    def ask(
+        self, n: int = 1, within: Mapping[str, Any] | None = None, worker: str = ""
+    ) -> list[TrialSpec] | Wait | Exhausted: ...
+
+    def report(self, trial: int, attempt: int, epoch: int, metrics: Mapping[str, float]) -> Decision: ...
+
+    def finish(self, trial: int, attempt: int, outcome: Outcome) -> None: ...
+
+    def interrupt(self) -> None: ...
+
+    def tick(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Runs trials. ``run`` and ``call`` belong to one thread; ``kill`` may come from a signal handler."""
+
+    workers: int  # how many trials run at once
+
+    def run(self, controller: Director) -> None:
+        """Run trials until the controller is exhausted; raises TargetError if the function cannot be
+        imported.
+        """
+
+    def call(self, job: Job) -> JobResult:
+        """Run one job in a fresh worker and wait for it."""
+
+    def kill(self) -> None:
+        """End all trials within 2 s; ``run`` finishes them as Interrupted and returns."""
+
+    def close(self) -> None:
+        """End every process this engine started."""

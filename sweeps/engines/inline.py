@@ -1,0 +1,176 @@
+"""The reference engine: this process, one trial at a time, nothing in between; what a debugger wants."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from sweeps.engines.base import Director, EngineSettings, Job, JobResult
+from sweeps.engines.jobs import run_job
+from sweeps.engines.output import cap_log, teed_to
+from sweeps.engines.slots import plan_slots, this_machine
+from sweeps.engines.timeouts import Deadlines
+from sweeps.messages import Decision, Died, Exhausted, Interrupted, Outcome, TrialSpec, Wait
+from sweeps.paths import TrialPaths
+from sweeps.trial import Overdue, Trial, load_function, run_attempt
+
+TICK = 0.25  # seconds between two ticks of the controller, where the function reports as often
+
+
+class InlineEngine:
+    """Runs trials in the calling thread.
+
+    The function's prints go to the trial's log and to the terminal. Timeouts work in the main thread only,
+    where an alarm can end the function. A function that kills the process ends the sweep.
+    """
+
+    workers = 1
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._slot = plan_slots(settings.cpus, settings.gpus, 1, this_machine())[0]
+        self._guard = _Guard()
+
+    def run(self, controller: Director) -> None:
+        function = load_function(self._settings.train, self._settings.search_path)
+        with _threads(self._slot.cpus):
+            while not self._guard.killed:
+                answer = controller.ask(worker="inline")
+                if isinstance(answer, Exhausted):
+                    return
+                if isinstance(answer, Wait):
+                    time.sleep(TICK)
+                else:
+                    self._run_one(function, answer[0], controller)
+                controller.tick()
+
+    def call(self, job: Job) -> JobResult:
+        with teed_to(TrialPaths(job.spec.directory).log):
+            try:
+                with self._guard.around_user_code(None):
+                    return run_job(job, self._settings.search_path, self._slot.device)
+            except KeyboardInterrupt:  # it came just before or after the function
+                return JobResult(None, Interrupted())
+
+    def kill(self) -> None:
+        """End the running function: called in the main thread, it raises KeyboardInterrupt there."""
+        self._guard.kill()
+
+    def close(self) -> None:
+        """Nothing to end: there is no other process."""
+
+    def _run_one(self, function: Callable[[Trial], Any], spec: TrialSpec, controller: Director) -> None:
+        deadlines = Deadlines(self._settings.report_timeout, self._settings.trial_timeout, time.monotonic())
+        channel = _Channel(controller, spec, self._guard, deadlines)
+        with teed_to(TrialPaths(spec.directory).log):
+            outcome = self._attempt(function, spec, channel, deadlines)
+        if isinstance(outcome, Interrupted):
+            controller.interrupt()
+        controller.finish(spec.number, spec.attempt, outcome)
+
+    def _attempt(
+        self, function: Callable[[Trial], Any], spec: TrialSpec, channel: _Channel, deadlines: Deadlines
+    ) -> Outcome:
+        try:
+            with self._guard.around_user_code(deadlines):
+                return run_attempt(function, spec, channel, self._slot.device)
+        except KeyboardInterrupt:  # these two came just before or after the function
+            return Interrupted()
+        except Overdue as error:
+            return Died("hang", str(error))
+
+
+class _Guard:
+    """Ends the user's code, and only the user's code, by an exception raised in a signal handler."""
+
+    def __init__(self) -> None:
+        self.killed = False
+        self._in_user_code = False
+        self._deadlines: Deadlines | None = None
+
+    def kill(self) -> None:
+        self.killed = True
+        if self._in_user_code and threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def around_user_code(self, deadlines: Deadlines | None) -> Iterator[None]:
+        timed = deadlines is not None and threading.current_thread() is threading.main_thread()
+        self._deadlines = deadlines if timed else None
+        before = signal.signal(signal.SIGALRM, self._late) if timed else None
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+            if timed:
+                signal.signal(signal.SIGALRM, before)
+
+    @contextlib.contextmanager
+    def around_controller(self) -> Iterator[None]:
+        """The controller's work is never cut in half."""
+        self._leave()
+        try:
+            yield
+        finally:
+            self._enter()
+        if self.killed:
+            raise KeyboardInterrupt
+
+    def _enter(self) -> None:
+        self._in_user_code = True
+        if self._deadlines is not None and (left := self._deadlines.left(time.monotonic())) is not None:
+            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-3))
+
+    def _leave(self) -> None:
+        self._in_user_code = False
+        if self._deadlines is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _late(self, number: int, frame: FrameType | None) -> None:
+        if self._in_user_code and self._deadlines is not None:
+            raise Overdue(self._deadlines.missed(time.monotonic()) or "timed out")
+
+
+class _Channel:
+    """The way to the controller is a call."""
+
+    def __init__(self, controller: Director, spec: TrialSpec, guard: _Guard, deadlines: Deadlines) -> None:
+        self._controller = controller
+        self._spec = spec
+        self._guard = guard
+        self._deadlines = deadlines
+        self._ticked = time.monotonic()
+
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
+        self._deadlines.reported(time.monotonic())
+        with self._guard.around_controller():
+            decision = self._controller.report(self._spec.number, self._spec.attempt, epoch, metrics)
+            if time.monotonic() - self._ticked >= TICK:
+                self._ticked = time.monotonic()
+                self._controller.tick()
+                cap_log(TrialPaths(self._spec.directory).log)
+        return decision
+
+
+@contextlib.contextmanager
+def _threads(cpus: int) -> Iterator[None]:
+    """Compute with as many threads as a worker of the local engine would: sums depend on it in the last
+    digit.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(cpus)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,94 @@
+"""The local engine: one thread that hands trials to worker processes and their reports to the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sweeps.engines.base import Director, EngineSettings, Job, JobResult
+from sweeps.engines.local.crew import Crew, Member, Message
+from sweeps.engines.local.launcher import Launcher
+from sweeps.engines.local.shift import TICK, Shift
+from sweeps.engines.local.supervisor import GRACE
+from sweeps.engines.slots import plan_slots, this_machine
+from sweeps.errors import TargetError
+from sweeps.messages import Died, Interrupted
+
+_START_TICK = 0.02  # seconds between two looks at the forkserver while it starts
+
+
+class LocalEngine:
+    """Runs as many trials at once as there are slots, each in a worker process of its own.
+
+    A worker is kept over trials, and replaced after a failure, after ``max_trials_per_worker``, or, with
+    ``isolation="trial"``, after each. A slot's next trial starts when its old worker has ended.
+    """
+
+    def __init__(self, settings: EngineSettings, preload: Sequence[str] = ("torch",)) -> None:
+        """Raises UsageError if the machine has no room for one trial. ``preload`` is imported before workers
+        fork.
+        """
+        self._settings = settings
+        self._slots = plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
+        self._launcher = Launcher(preload)
+        self._crew = Crew(self._launcher, settings.search_path)
+        self._killed = False
+        self.workers = len(self._slots)
+
+    def run(self, controller: Director) -> None:
+        shift = Shift(controller, self._crew, self._settings, self._slots)
+        try:
+            self._work(shift)
+        except TargetError:
+            self._killed = True
+            raise
+        finally:
+            # On any other error the trials stay RUNNING in the study, and are taken up when it is resumed.
+            self._crew.kill()
+            if self._killed:
+                shift.abandon()
+
+    def _work(self, shift: Shift) -> None:
+        while not self._killed and not shift.over:
+            ready = self._launcher.ready()
+            if ready:
+                shift.assign()
+            for member, message in self._crew.messages(TICK if ready else _START_TICK):
+                shift.handle(member, message)
+            shift.look_after()
+        if not self._killed:
+            self._let_go()
+
+    def call(self, job: Job) -> JobResult:
+        member = self._crew.hire(self._slots[0], None)
+        result = None
+        while result is None and not self._killed:
+            for sender, message in self._crew.messages(TICK):
+                if sender is member and result is None:
+                    result = self._job_step(member, message, job)
+        if member in self._crew.members:
+            self._let_go()
+        self._crew.kill()
+        return result or JobResult(None, Interrupted())
+
+    def kill(self) -> None:
+        self._killed = True
+        self._crew.wake()
+
+    def close(self) -> None:
+        self._crew.close()
+        self._launcher.close()
+
+    def _let_go(self) -> None:
+        for member in self._crew.members:
+            self._crew.dismiss(member)
+        self._crew.see_off(GRACE)
+
+    def _job_step(self, member: Member, message: Message, job: Job) -> JobResult | None:
+        match message:
+            case ("ready",):
+                member.send(("call", job))
+            case ("result", JobResult() as result):
+                return result
+            case ("ended", Died() as death):
+                return JobResult(None, death)
+        return None

@@ -1,0 +1,133 @@
+"""Starts workers: from the forkserver where forking is safe, else as new interpreters."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeps.engines.local.forkserver import FORK, HELLO
+from sweeps.errors import SweepError
+
+_FORKSERVER = "from sweeps.engines.local.forkserver import main; main({descriptor}, {preload!r})"
+_WORKER = "from sweeps.engines.local.forkserver import serve; serve({link}, {control})"
+# One thread while torch is imported, or the forkserver could not fork; a worker sets its own number.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_END = 2.0  # seconds a process that was told to end may take
+
+
+class Launcher:
+    """Starts worker processes.
+
+    A worker forked from the forkserver takes about 10 ms, a new interpreter the time of importing torch. New
+    interpreters are used where forking is unsafe: not on Linux, or where importing torch starts threads.
+    """
+
+    def __init__(self, preload: Sequence[str] = ("torch",)) -> None:
+        self._preload = tuple(preload)
+        self._forks = sys.platform == "linux"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._greeted = False
+        self._interpreters: list[subprocess.Popen[bytes]] = []
+
+    def ready(self, timeout: float = 0.0) -> bool:
+        """Whether ``start`` will not have to wait. Starts the forkserver and waits for it up to ``timeout``
+        seconds.
+
+        Raises SweepError if the forkserver ended while importing.
+        """
+        if not self._forks or self._greeted:
+            return True
+        connection = self._connection or self._start_server()
+        if not select.select([connection], [], [], timeout)[0]:
+            return False
+        self._greet()
+        return True
+
+    def start(self) -> tuple[socket.socket, socket.socket]:
+        """Start one worker; returns the driver's ends of (link, control)."""
+        link, its_link = socket.socketpair()
+        control, its_control = socket.socketpair()
+        with its_link, its_control:
+            if not self._fork(its_link, its_control):
+                code = _WORKER.format(link=its_link.fileno(), control=its_control.fileno())
+                self._interpreters = [process for process in self._interpreters if process.poll() is None]
+                self._interpreters.append(_python(code, [its_link, its_control]))
+        return link, control
+
+    def close(self) -> None:
+        """End the forkserver; workers end when their control socket is closed."""
+        self._end_server()
+        for process in self._interpreters:
+            _end(process)
+        self._interpreters.clear()
+
+    def _fork(self, link: socket.socket, control: socket.socket) -> bool:
+        """False where forking is not safe."""
+        for _ in range(2):  # a forkserver that was killed is replaced once
+            while not self.ready(timeout=60.0):
+                pass
+            if self._connection is None:
+                return False
+            try:
+                socket.send_fds(self._connection, [FORK], [link.fileno(), control.fileno()])
+                return True
+            except OSError:
+                self._end_server()
+        raise SweepError("the process that starts workers was killed twice: look for memory pressure (dmesg)")
+
+    def _start_server(self) -> socket.socket:
+        self._connection, its = socket.socketpair()
+        with its:
+            code = _FORKSERVER.format(descriptor=its.fileno(), preload=self._preload)
+            self._server = _python(code, [its])
+        return self._connection
+
+    def _greet(self) -> None:
+        assert self._connection is not None and self._server is not None  # _start_server set both
+        hello = self._connection.recv(HELLO.size)
+        if not hello:
+            code = self._server.wait()
+            self._end_server()
+            raise SweepError(
+                f"worker processes must import {', '.join(self._preload)}: exited with code {code}"
+            )
+        self._greeted = True
+        if HELLO.unpack(hello)[0] > 1:
+            self._end_server()
+            self._forks = False
+
+    def _end_server(self) -> None:
+        if self._server is not None and self._connection is not None:
+            self._connection.close()
+            _end(self._server)
+        self._server = self._connection = None
+        self._greeted = False
+
+
+def _python(code: str, inherited: Sequence[socket.socket]) -> subprocess.Popen[bytes]:
+    """A new interpreter in a session of its own, so that the terminal's Ctrl-C does not reach it."""
+    path = [str(Path(entry).absolute()) for entry in sys.path]
+    # Threads that wait must not spin: the workers together have each core once.
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ, **_ONE_THREAD}
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {path!r}; {code}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+        pass_fds=[end.fileno() for end in inherited],
+        start_new_session=True,
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

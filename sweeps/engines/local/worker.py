@@ -1,0 +1,155 @@
+"""A worker process: it becomes what its plan says, then runs trials one after the other."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import gc
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sweeps.engines.base import Job, JobResult
+from sweeps.engines.jobs import run_job
+from sweeps.engines.local.link import Link, Plan
+from sweeps.engines.output import EarlyOutput, cap_log, flush_all, redirect_to
+from sweeps.errors import TargetError
+from sweeps.messages import Decision, Outcome, TrialSpec
+from sweeps.paths import TrialPaths
+from sweeps.trial import Trial, load_function, run_attempt
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def work(connection: socket.socket) -> None:
+    """Serve the driver at the other end of ``connection`` until it says so or is gone."""
+    link = Link(connection)
+    plan: Plan = link.receive()
+    prepare_process(plan)
+    early = EarlyOutput()
+    try:
+        train = load_function(plan.target, plan.search_path) if plan.target else None
+    except TargetError as error:
+        link.send(("unusable", _explain(error)))
+        return
+    # What is imported stays: collecting it again after every trial would only cost time.
+    gc.freeze()
+    link.send(("ready",))
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the driver is gone
+        _Worker(link, plan, train, early).serve()
+    _exit()
+
+
+def _exit() -> NoReturn:
+    """End with all exit handlers, but without taking the interpreter apart: with torch that takes 0.1 s."""
+    atexit._run_exitfuncs()
+    flush_all()
+    os._exit(0)
+
+
+def prepare_process(plan: Plan) -> None:
+    """Environment, paths, threads and signals, before anything of the user's is imported."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = plan.visible
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(plan.cpus)))
+    sys.path[:] = plan.sys_path
+    os.chdir(plan.directory)
+    _limit_threads(plan.cpus)
+    # SIGTERM, the first step against a hanging trial, writes every thread's stack to the trial's log.
+    faulthandler.enable(file=2)
+    faulthandler.register(signal.SIGTERM, file=2, all_threads=True, chain=False)
+    os.register_at_fork(after_in_child=_end_on_sigterm)
+    # If memory runs out, the kernel should take a worker rather than the driver.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def _end_on_sigterm() -> None:
+    """The function's own child processes end by ``terminate()``, as they do anywhere else."""
+    faulthandler.unregister(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _limit_threads(cpus: int) -> None:
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(cpus)
+    if cpus > 1 and "numpy" in sys.modules:
+        # NumPy's BLAS was loaded with one thread, so that the forkserver could fork.
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+
+        threadpool_limits(limits=cpus, user_api="blas")
+
+
+class _Worker:
+    """Runs what the driver sends; its report channel to the controller is the same link."""
+
+    def __init__(
+        self, link: Link, plan: Plan, train: Callable[[Trial], Any] | None, early: EarlyOutput
+    ) -> None:
+        self._link = link
+        self._plan = plan
+        self._train = train
+        self._early = early
+        self._spec: TrialSpec | None = None
+
+    def serve(self) -> None:
+        while True:
+            match self._link.receive():
+                case ("run", TrialSpec() as spec):
+                    outcome = self._run(spec)
+                    self._link.send(("finish", spec.number, spec.attempt, outcome))
+                case ("call", Job() as job):
+                    self._link.send(("result", self._call(job)))
+                case _:
+                    return
+
+    def _run(self, spec: TrialSpec) -> Outcome:
+        assert self._train is not None  # the plan had a target
+        self._begin(spec)
+        channel = _Channel(self._link, spec)
+        outcome = run_attempt(self._train, spec, channel, self._plan.device)
+        self._end(spec)
+        return outcome
+
+    def _call(self, job: Job) -> JobResult:
+        self._begin(job.spec)
+        result = run_job(job, self._plan.search_path, self._plan.device)
+        self._end(job.spec)
+        return result
+
+    def _begin(self, spec: TrialSpec) -> None:
+        spec.directory.mkdir(parents=True, exist_ok=True)
+        redirect_to(TrialPaths(spec.directory).log)
+        self._early.print_once()
+        os.chdir(self._plan.directory)
+
+    def _end(self, spec: TrialSpec) -> None:
+        flush_all()
+        cap_log(TrialPaths(spec.directory).log)
+        # Models that hang in reference cycles must not share the memory with the next trial's.
+        gc.collect()
+        if self._plan.device != "cpu" and (torch := sys.modules.get("torch")):
+            torch.cuda.empty_cache()
+
+
+class _Channel:
+    """One message there, one back."""
+
+    def __init__(self, link: Link, spec: TrialSpec) -> None:
+        self._link = link
+        self._spec = spec
+
+    def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
+        self._link.send(("report", self._spec.number, self._spec.attempt, epoch, metrics))
+        decision: Decision = self._link.receive()
+        return decision
+
+
+def _explain(error: TargetError) -> str:
+    cause = error.__cause__
+    return f"{error}\n\n{''.join(traceback.format_exception(cause))}" if cause else str(error)

@@ -1,0 +1,111 @@
+"""Where a trial's output goes: ``log.txt``, kept small."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from sweeps.paths import replace_file
+
+_LIBC = ctypes.CDLL(None)
+LOG_BYTES = 5_000_000  # log.txt and log.1.txt are each cut to this
+
+
+def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
+    """If ``path`` is larger than ``limit`` bytes, keep its end as ``log.1.txt`` and begin it anew.
+
+    Safe while a process writes to it in append mode; lines written in the moment of the change can be lost.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return
+    if size <= limit:
+        return
+    with open(path, "r+b") as file:
+        file.seek(size - limit)
+        end = file.read()
+        replace_file(path.with_name(f"{path.stem}.1{path.suffix}"), end[end.find(b"\n") + 1 :])
+        file.truncate(0)
+
+
+class Tee:
+    """A text stream that writes to two; everything else is asked of the first."""
+
+    def __init__(self, terminal: TextIO, log: TextIO) -> None:
+        self._terminal = terminal
+        self._log = log
+
+    def write(self, text: str) -> int:
+        self._log.write(text)
+        return self._terminal.write(text)
+
+    def flush(self) -> None:
+        self._log.flush()
+        self._terminal.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._terminal, name)
+
+
+@contextlib.contextmanager
+def teed_to(path: Path) -> Iterator[None]:
+    """Copy what Python code prints to ``path`` as well.
+
+    Standard output stays this process's own data: unless it is a terminal, prints go to standard error.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stdout, stderr = sys.stdout, sys.stderr
+    with open(path, "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
+        sys.stdout = Tee(stdout if stdout.isatty() else stderr, log)
+        sys.stderr = Tee(stderr, log)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = stdout, stderr
+    cap_log(path)
+
+
+def flush_all() -> None:
+    """Empty the buffers of Python's and C's standard streams."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _LIBC.fflush(None)
+
+
+def redirect_to(path: Path) -> None:
+    """Send this process's output, that of C code and child processes included, to the end of ``path``."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    _redirect(log)
+    os.close(log)
+
+
+def _redirect(descriptor: int) -> None:
+    flush_all()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+class EarlyOutput:
+    """Collects what a worker prints before its first trial: what the user's module prints when imported."""
+
+    def __init__(self) -> None:
+        assert isinstance(sys.stdout, io.TextIOWrapper)  # a worker's standard output is a real stream
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        self._file: BinaryIO | None = tempfile.TemporaryFile()  # noqa: SIM115  closed in print_once
+        _redirect(self._file.fileno())
+
+    def print_once(self) -> None:
+        """Write it to where output goes now."""
+        if self._file is not None:
+            self._file.seek(0)
+            os.write(2, self._file.read())
+            self._file.close()
+            self._file = None
