@@ -30,16 +30,14 @@ _USER_PASSWORD = re.compile(r"(://[^\s/:@]*:)\S*(?=@)")
 _QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&\s]*", re.IGNORECASE)
 
 
-def describe(command: Sequence[str] = (), search_path: Sequence[Path] = ()) -> dict[str, Any]:
+def describe(command: Sequence[str] = ()) -> dict[str, Any]:
     """Everything ``env.json`` holds, as plain JSON data; nothing is imported for it.
 
-    ``command`` is the command line to record, its database passwords masked; ``search_path`` the folders in
-    which the training function was looked for, so that its module can be found again.
+    ``command`` is the command line to record, its database passwords masked.
     """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [mask_password(word) for word in command],
-        "search_path": [str(folder) for folder in search_path],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": _versions(),

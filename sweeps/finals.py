@@ -74,12 +74,18 @@ def finalise(
             "`sweep resume` it, or end it where it stands by lowering its budget"
         )
     earlier = _last_tested(paths.best)
-    if earlier is not None and earlier["trial"] != winner.number and again is None:
+    test = _result_of(winner.number, earlier)
+    if test is None and again is None and earlier is not None and earlier["trial"] != winner.number:
         raise RefusedError(_tested_before(paths, earlier, winner))
     selection = _select(paths.best, spec, winner, earlier, again)
-    function = spec.test if winner.test is None else None
+    function = spec.test if test is None else None
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
-    _record(paths.best, spec, winner, selection, result)
+    _describe(paths.best, spec, winner, result)
+    if test is None and result.value is not None and result.value["test"] is not None:
+        test = _entry({**selection, "metrics": strict(result.value["test"]), "time": _now()})
+    if test is not None:
+        history = [entry for entry in selection["history"] if entry != test]
+        write_json(paths.best.test, {**test, "history": history})
     return find_winner(paths, spec, records)
 
 
@@ -95,6 +101,12 @@ def _last_tested(best: BestPaths) -> dict[str, Any] | None:
     return tested if tested is not None and tested["trial"] == selected["trial"] else selected
 
 
+def _result_of(number: int, earlier: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a test of trial ``number`` gave before, the last test or one of the history."""
+    tests = [_entry(earlier), *earlier["history"]] if earlier else []
+    return next((test for test in tests if test["trial"] == number and test["metrics"] is not None), None)
+
+
 def _select(
     best: BestPaths, spec: SweepSpec, winner: Winner, earlier: dict[str, Any] | None, again: str | None
 ) -> dict[str, Any]:
@@ -108,7 +120,7 @@ def _select(
         "test": spec.test,
         "time": _now(),
         "reason": again if earlier else None,
-        "history": _history(earlier) if earlier else [],
+        "history": [*earlier["history"], _entry(earlier)] if earlier else [],
     }
     best.directory.mkdir(exist_ok=True)
     write_json(_selection(best), selection)
@@ -117,23 +129,17 @@ def _select(
     return selection
 
 
-def _history(earlier: dict[str, Any]) -> list[dict[str, Any]]:
-    entry = {key: earlier.get(key) for key in ("trial", "epoch", "metrics", "time", "reason")}
-    return [*earlier["history"], entry]
+def _entry(record: dict[str, Any]) -> dict[str, Any]:
+    """What the history keeps of a choice; ``metrics`` is None where its test did not end."""
+    return {key: record.get(key) for key in ("trial", "epoch", "metrics", "time", "reason")}
 
 
-def _record(
-    best: BestPaths, spec: SweepSpec, winner: Winner, selection: dict[str, Any], result: JobResult
-) -> None:
-    """Write what came out; after a failed test the model that was exported before it still stands."""
-    value = result.value or {}
+def _describe(best: BestPaths, spec: SweepSpec, winner: Winner, result: JobResult) -> None:
+    """Write what was exported; after a failed test the model that was written before it still stands."""
     files = [best.model.name] if best.model.exists() else []
     if files or result.value is not None:
-        write_descriptions(best, spec, winner, Exported(files, value.get("note")))
+        write_descriptions(best, spec, winner, Exported(files, (result.value or {}).get("note")))
     _raise_failure(result.outcome, spec, winner)
-    if value.get("test") is not None:
-        kept = {key: selection[key] for key in ("trial", "epoch", "reason", "history")}
-        write_json(best.test, {**kept, "metrics": strict(value["test"]), "time": _now()})
 
 
 def _raise_failure(outcome: Outcome, spec: SweepSpec, winner: Winner) -> None:

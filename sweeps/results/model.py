@@ -63,6 +63,6 @@ def _builder(paths: RunPaths, spec: SweepSpec) -> Builder:
 
 
 def _search_path(paths: RunPaths) -> Sequence[Path]:
-    """Where the sweep found its functions, then the working directory."""
-    environment = read_json(paths.env) or {}
-    return [*map(Path, environment.get("search_path", ())), Path.cwd()]
+    """Where the sweep found its functions, then the working directory: results may have been moved."""
+    manifest = read_json(paths.manifest) or {"search_path": []}
+    return [*map(Path, manifest["search_path"]), Path.cwd()]

@@ -135,7 +135,6 @@ class Sweep:
         self.yaml = root / "net.yaml"
         self.yaml.write_text(text.replace(f"test: {module}:None\n", "") + more)
         self.paths = RunPaths(root / "results" / "net")
-        self.paths.trials.mkdir(parents=True)
         self.spec = load_spec(self.yaml)
 
     def engine(self):
@@ -146,6 +145,7 @@ class Sweep:
         """Run ``trials`` in all, all of ``xs`` by default, and write the tables."""
         overrides = () if trials is None else (f"budget.trials={trials}",)
         self.spec = spec = load_spec(self.yaml, overrides)
+        self.paths.trials.mkdir(parents=True, exist_ok=True)
         self.paths.sweep_yaml.write_bytes(spec.source)
         self.paths.resolved_yaml.write_text(spec.resolved())
         with RunLock(self.paths.lock):
@@ -168,10 +168,12 @@ class Sweep:
     def records(self):
         return read_records(self.paths, self.spec.name, self.spec.metric.goal, self.spec.storage)
 
-    def finalise(self, **options):
+    def finalise(self, only: int | None = None, **options):
+        """The finals, with all trials or as if there were but one."""
+        records = [record for record in self.records if only in (None, record.number)]
         engine = self.engine()
         try:
-            return finalise(self.paths, self.spec, self.records, engine, **options)
+            return finalise(self.paths, self.spec, records, engine, **options)
         finally:
             engine.close()
 

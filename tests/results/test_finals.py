@@ -84,6 +84,23 @@ def test_another_trial_is_tested_for_a_reason_only_and_the_reason_is_kept(make_s
     assert sweep.tests == [0, 1, 2]
 
 
+def test_a_result_of_the_history_is_taken_up_again_without_another_test(make_sweep):
+    sweep = make_sweep(0.9, 0.4).run(1)
+    sweep.finalise()
+    first = read(sweep.paths.best.test)
+    sweep.run(2)
+    sweep.finalise(again="longer search")
+    second = read(sweep.paths.best.test)
+    assert sweep.finalise(only=0).test["accuracy"] == 2.0
+    back = read(sweep.paths.best.test)
+    assert {**back, "history": []} == first
+    assert [entry["trial"] for entry in back["history"]] == [1]
+    assert load_file(sweep.paths.best.model)["bias"].item() == 2.0
+    sweep.finalise()
+    assert read(sweep.paths.best.test) == second
+    assert sweep.tests == [0, 1]
+
+
 def test_the_model_of_an_earlier_winner_does_not_stay_in_the_bundle_of_one_without(make_sweep):
     sweep = make_sweep(0.9, 0.4, test="test_plain").run(1)
     sweep.finalise()
