@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sweeps.space import Choice, Params, Space
+from sweeps.space import Choice, Parameter, Params, Space
 from sweeps.space.wording import did_you_mean, show
 from sweeps.spec.parameters import flatten
 from sweeps.spec.positions import KeyPath
@@ -46,30 +46,37 @@ def _read_entry(entry: Any, path: KeyPath, space: Space, reporter: Reporter) -> 
     sound = not unknown
     for parameter in space.parameters:
         active = parameter.active(params)
-        if parameter.name not in given:
-            if active:
-                reporter.value(path, f'lacks the parameter "{parameter.name}": give it {parameter.domain}')
-                sound = False
-            continue
-        written, at = given[parameter.name]
-        value = parameter.domain.coerce(written)
-        if not active and sound:
-            conditions = " and ".join(str(condition) for condition in parameter.when)
-            reporter.key(at, f"is not active here: it is only where {conditions}; remove it")
+        if parameter.name in given:
+            written, at = given[parameter.name]
+            value_is_sound = _is_sound(parameter, written, at, reporter)
+            if value_is_sound and sound and not active:
+                conditions = " and ".join(str(condition) for condition in parameter.when)
+                reporter.key(at, f"is not active here: it is only where {conditions}; remove it")
+            if value_is_sound and active:
+                params[parameter.name] = parameter.domain.coerce(written)
+            sound = sound and value_is_sound and active
+        elif active:
+            reporter.value(path, f'lacks the parameter "{parameter.name}": give it {parameter.domain}')
             sound = False
-        elif not is_scalar(written, at, reporter):
-            sound = False
-        elif not parameter.domain.contains(value):
-            near = (
-                did_you_mean(value, parameter.domain.values) if isinstance(parameter.domain, Choice) else ""
-            )
-            reporter.value(at, f"is outside the space ({show(written)}): it is {parameter.domain}{near}")
-            sound = False
-        params[parameter.name] = value
-    violated = space.violated(params) if sound else None
+    return params if sound and _is_allowed(params, path, space, reporter) else None
+
+
+def _is_sound(parameter: Parameter, written: Any, path: KeyPath, reporter: Reporter) -> bool:
+    domain = parameter.domain
+    if not is_scalar(written, path, reporter):
+        return False
+    if domain.contains(domain.coerce(written)):
+        return True
+    near = did_you_mean(written, domain.values) if isinstance(domain, Choice) else ""
+    reporter.value(path, f"is outside the space ({show(written)}): it is {domain}{near}")
+    return False
+
+
+def _is_allowed(params: Params, path: KeyPath, space: Space, reporter: Reporter) -> bool:
+    violated = space.violated(params)
     if violated is not None:
         reporter.value(path, f"does not hold the constraint {violated} ({show(params)}): change a value")
-    return params if sound and violated is None else None
+    return violated is None
 
 
 def _unknown(name: str, space: Space) -> str:

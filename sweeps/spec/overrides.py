@@ -16,7 +16,9 @@ def apply_overrides(
     data: dict[str, Any], positions: Positions, overrides: Sequence[str], problems: Problems
 ) -> None:
     """Set each ``path=value`` into ``data``, later ones over earlier ones; ``positions`` follow."""
-    for number, text in enumerate(overrides, start=1):
+    for number, override in enumerate(overrides, start=1):
+        # What a shell passes may be no UTF-8: Python carries such bytes as lone surrogates.
+        text = override.encode(errors="backslashreplace").decode()
         place = Location(number, 1, 1, f"--set {text}")
         name, equals, value_text = text.partition("=")
         segments = name.strip().split(".")

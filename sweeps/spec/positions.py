@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sweeps.space.wording import show
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -24,7 +26,11 @@ def dotted(path: KeyPath) -> str:
     """``parameters.lr.values[2]``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if part.isprintable() else show(part)
+            text += f".{name}" if text else name
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sweeps.spec.components import KINDS
 from sweeps.spec.model import Settings
 
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
@@ -75,5 +76,7 @@ def json_schema() -> dict[str, Any]:
             "description": "configurations to run first",
         },
     }
+    for kind in KINDS:
+        schema["properties"][kind]["default"] = "auto"
     schema["required"] = [*schema["required"], "parameters"]
     return schema

@@ -188,6 +188,12 @@ def test_enqueued_nested_values_may_be_nested_or_dotted(tmp_path, entry):
     assert load(tmp_path, f"{text}enqueue: [{entry}]\n").enqueue == ({"opt.lr": 0.5, "x": 1},)
 
 
+def test_an_unusable_value_of_a_conditions_parameter_in_enqueue_is_one_problem(tmp_path):
+    text = f"{HEAD}parameters:\n  opt: {{values: [a, b]}}\n  x: {{values: [1], when: {{opt: a}}}}\n"
+    (line,) = problems(tmp_path, f"{text}enqueue: [{{opt: [a], x: 1}}]\n")
+    assert line.startswith("s.yaml:9:17  enqueue[0].opt  must be a single value ")
+
+
 def test_four_values_that_python_takes_for_fewer(tmp_path):
     enqueue = 'enqueue: [{a: 1}, {a: 1.0}, {a: true}, {a: "1"}]'
     spec = load(tmp_path, f'{HEAD}parameters:\n  a: {{values: [1, 1.0, true, "1"]}}\n{enqueue}\n')

@@ -100,3 +100,8 @@ def test_problems_of_file_and_overrides_come_together(tmp_path):
     found = problems(tmp_path, SMALL + "foo: 1\n", ["seed=-1", "name=[1", "bar=2"])
     places = [line.split("  ")[0] for line in found]
     assert places == ["s.yaml:8:1", "--set seed=-1", "--set name=[1", "--set bar=2"]
+
+
+def test_bytes_that_are_no_text_are_shown_escaped(tmp_path):
+    (line,) = problems(tmp_path, SMALL, ["name=\udcff"])
+    assert line.startswith("--set name=\\udcff  name  is not well formed")

@@ -113,3 +113,8 @@ def test_a_misspelt_path_suggests_its_neighbour(tmp_path):
     (tmp_path / "cnn.yaml").write_text(SMALL)
     with pytest.raises(Exception, match=r'did you mean ".*/cnn.yaml"'):
         load_spec(tmp_path / "cmn.yaml")
+
+
+def test_every_problem_is_one_line(tmp_path):
+    (line,) = problems(tmp_path, SMALL + '"a\\nb": 1\n')
+    assert line.startswith('s.yaml:8:1  "a\\nb"  is not a known key')
