@@ -73,7 +73,7 @@ def _check(
         if component is not None:
             plain[kind] = component
     settings = _settings(plain, reporter)
-    space, enqueue = _read_space(data, reporter, problems)
+    space, enqueue = _read_space(data, reporter)
     if space is not None:
         _check_together(plain, space, reporter)
     if problems or settings is None or space is None:
@@ -83,11 +83,11 @@ def _check(
 
 def _known_keys(data: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """The plain part of ``data`` without unknown keys, which are reported."""
-    plain = {key: value for key, value in data.items() if key not in SPACE_KEYS}
-    for path, known in sections().items():
-        if not path:
-            plain = _without_unknown(plain, path, (*known, *SPACE_KEYS), reporter)
-        elif isinstance(plain.get(path[0]), dict):
+    keys = sections()
+    known_data = _without_unknown(data, (), (*keys.pop(()), *SPACE_KEYS), reporter)
+    plain = {key: value for key, value in known_data.items() if key not in SPACE_KEYS}
+    for path, known in keys.items():
+        if isinstance(plain.get(path[0]), dict):
             plain[path[0]] = _without_unknown(plain[path[0]], path, known, reporter)
     return plain
 
@@ -118,10 +118,8 @@ def _settings(plain: dict[str, Any], reporter: Reporter) -> Settings | None:
         return None
 
 
-def _read_space(
-    data: dict[str, Any], reporter: Reporter, problems: Problems
-) -> tuple[Space | None, tuple[Params, ...]]:
-    before = len(problems)
+def _read_space(data: dict[str, Any], reporter: Reporter) -> tuple[Space | None, tuple[Params, ...]]:
+    before = reporter.calls
     fixed, unread = read_fixed(data.get("fixed"), reporter)
     parameters = ParametersReader(reporter, unread)
     if "parameters" in data:
@@ -136,7 +134,7 @@ def _read_space(
     space, found = build_space(parameters.declared, constraints, fixed)
     for problem in found:
         reporter.value(problem.path, problem.message)
-    if space is None or len(problems) > before:
+    if space is None or reporter.calls > before:
         return None, ()
     return space, read_enqueue(data.get("enqueue"), space, reporter)
 

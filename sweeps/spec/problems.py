@@ -44,11 +44,15 @@ class Reporter:
     def __init__(self, positions: Positions, problems: Problems) -> None:
         self._positions = positions
         self._problems = problems
+        self.calls = 0  # of `value` and `key`, those on broken parts included
 
     def value(self, path: KeyPath, message: str) -> None:
         """Something is wrong with the value at ``path``, or it is missing."""
-        if not self._problems.touches_broken(path):
-            self._problems.add_at(self._positions.of_value(path), path, message)
+        self._add(self._positions.of_value(path), path, message)
+
+    def key(self, path: KeyPath, message: str) -> None:
+        """Something is wrong with the key itself at the end of ``path``."""
+        self._add(self._positions.of_key(path), path, message)
 
     def misspelt(self, path: KeyPath, message: str, meant: KeyPath) -> None:
         """The key at the end of ``path`` is unknown; that ``meant`` is missing is then no further problem."""
@@ -59,10 +63,10 @@ class Reporter:
         """Whether what stands at ``path`` is known, be it that nothing stands there."""
         return not self._problems.touches_broken(path)
 
-    def key(self, path: KeyPath, message: str) -> None:
-        """Something is wrong with the key itself at the end of ``path``."""
+    def _add(self, location: Location, path: KeyPath, message: str) -> None:
+        self.calls += 1
         if not self._problems.touches_broken(path):
-            self._problems.add_at(self._positions.of_key(path), path, message)
+            self._problems.add_at(location, path, message)
 
 
 def _line(location: Location, path: str, message: str) -> str:
