@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from sweeps.urls import mask_password
+
 PACKAGES = (
     "sweeps", "torch", "numpy", "optuna", "cmaes", "scipy", "ray", "scikit-learn", "pandas", "pyarrow",
     "pydantic", "pyyaml", "safetensors", "psutil",
@@ -25,9 +27,6 @@ VARIABLES = (
     "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED",
 )  # fmt: skip
 _PATIENCE = 10.0  # seconds for git or nvidia-smi; a broken driver can make the latter hang
-# The user name must not hold "/", or a password-free address with "@" further on would match.
-_USER_PASSWORD = re.compile(r"(://[^\s/:@]*:)\S*(?=@)")
-_QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&\s]*", re.IGNORECASE)
 
 
 def describe(command: Sequence[str] = ()) -> dict[str, Any]:
@@ -45,11 +44,6 @@ def describe(command: Sequence[str] = ()) -> dict[str, Any]:
         "hardware": _hardware(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
-
-
-def mask_password(text: str) -> str:
-    """``text`` with the password of any database address in it replaced by ``***``."""
-    return _QUERY_PASSWORD.sub(r"\1***", _USER_PASSWORD.sub(r"\1***", text))
 
 
 def _versions() -> dict[str, str]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sweeps.engines.base import Job, JobResult
@@ -95,7 +94,7 @@ def _is_done(paths: RunPaths, spec: SweepSpec, winner: Winner) -> bool:
 
 def _last_tested(best: BestPaths) -> dict[str, Any] | None:
     """The choice whose test was begun last, with its ``metrics`` if the test has ended."""
-    tested, selected = read_json(best.test), read_json(_selection(best))
+    tested, selected = read_json(best.test), read_json(best.selection)
     if selected is None or selected["test"] is None:
         return tested
     return tested if tested is not None and tested["trial"] == selected["trial"] else selected
@@ -123,7 +122,7 @@ def _select(
         "history": [*earlier["history"], _entry(earlier)] if earlier else [],
     }
     best.directory.mkdir(exist_ok=True)
-    write_json(_selection(best), selection)
+    write_json(best.selection, selection)
     for stale in (best.model, best.config, best.metrics, best.test):
         stale.unlink(missing_ok=True)
     return selection
@@ -165,10 +164,6 @@ def _tested_before(paths: RunPaths, earlier: dict[str, Any], winner: Winner) -> 
         f"and the best trial is now {winner.number}; keep that result, or give the reason for another test, "
         f'which is recorded: sweep test {paths.root} --again "..."'
     )
-
-
-def _selection(best: BestPaths) -> Path:
-    return best.directory / "selection.json"
 
 
 def _now() -> str:

@@ -1,8 +1,8 @@
 """The words engines and the controller exchange: plain frozen data, picklable and torch-free.
 
-    ask(n, within)                            -> list[TrialSpec] | Wait | Exhausted
-    report(trial, attempt, epoch, metrics)    -> Continue | Stop | Exploit
-    finish(trial, attempt, Returned | Raised | Died | Interrupted)
+ask(n, within)                            -> list[TrialSpec] | Wait | Exhausted
+report(trial, attempt, epoch, metrics)    -> Continue | Stop | Exploit
+finish(trial, attempt, Returned | Raised | Died | Interrupted)
 """
 
 from __future__ import annotations
@@ -107,4 +107,3 @@ class Interrupted:
 
 
 Outcome = Returned | Raised | Died | Interrupted
-

@@ -1,10 +1,10 @@
 """The one owner of file names inside a results folder.
 
 results/cnn/
-    sweep.yaml  resolved.yaml  env.json  lock  study.journal  events.jsonl
+    sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
     trials.parquet  trials.csv  epochs.parquet
     trials/0007/   metrics.jsonl  log.txt  last.pt  best.pt  (*.sha256 beside each .pt)
-    best/          model.safetensors  config.json  metrics.json  test.json
+    best/          model.safetensors  config.json  metrics.json  selection.json  test.json
 """
 
 from __future__ import annotations
@@ -54,6 +54,10 @@ class BestPaths:
     @property
     def metrics(self) -> Path:
         return self.directory / "metrics.json"
+
+    @property
+    def selection(self) -> Path:
+        return self.directory / "selection.json"
 
     @property
     def test(self) -> Path:

@@ -13,6 +13,11 @@ def derive(seed: int, *keys: int) -> int:
     return int(np.random.SeedSequence((seed, *keys)).generate_state(1)[0])
 
 
+def trial_seed(seed: int, number: int) -> int:
+    """The seed a training function gets, whatever was drawn for the trial's configuration."""
+    return derive(seed, number, 1)
+
+
 def generator(seed: int, *keys: int) -> np.random.Generator:
     """A generator seeded as `derive` is."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, *keys))))

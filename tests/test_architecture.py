@@ -23,7 +23,7 @@ LAYERS = [
     {"sweeps.spec", "sweeps.environment"},
     {"sweeps.samplers", "sweeps.pruners"},
     {"sweeps.study"},
-    {"sweeps.space", "sweeps.components", "sweeps.seeding"},
+    {"sweeps.space", "sweeps.components", "sweeps.seeding", "sweeps.urls"},
     {"sweeps.trial"},
     {"sweeps.messages", "sweeps.paths", "sweeps.errors"},
 ]

@@ -43,7 +43,7 @@ from sweeps.messages import (
 from sweeps.paths import RunPaths
 from sweeps.pruners import Pruner
 from sweeps.samplers import Sampler
-from sweeps.seeding import derive
+from sweeps.seeding import trial_seed
 from sweeps.space.distributions import distribution, to_optuna
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord, is_better
@@ -211,7 +211,7 @@ class Controller:
             number=record.number,
             attempt=record.attempt,
             config=self._spec.space.config(record.params),
-            seed=derive(self._spec.seed, record.number, 1),
+            seed=trial_seed(self._spec.seed, record.number),
             epochs=self._spec.epochs,
             metric=self._spec.metric.name,
             goal=self._spec.metric.goal,
@@ -282,7 +282,10 @@ class Controller:
         del self._running[trial]
         record = running.record
         record.seconds += self._clock.monotonic() - running.begun
-        retry = self._settle(record, verdict_of(record, running.stop, outcome))
+        verdict = verdict_of(record, running.stop, outcome)
+        if running.last is not None and verdict.state != "INTERRUPTED":
+            record.forget_after(running.last[0], self._spec.metric.goal)
+        retry = self._settle(record, verdict)
         self._rank(record)
         self._emit(TrialEnded(self._clock.time(), record, retry, self._best))
 
@@ -333,14 +336,15 @@ class Controller:
         now = self._clock.monotonic()
         if now - self._elapsed_written >= ELAPSED_INTERVAL:
             self._elapsed_written = now
-            self._store.write_elapsed(self.elapsed)
+            self._store.write_progress(self.elapsed)
         self._emit(Ticked(self._clock.time()))
 
     def close(self) -> None:
         """After the engine has ended: the wall time used is stored, and the last event sent."""
-        self._store.write_elapsed(self.elapsed)
+        reason = self.end_reason or "interrupted"
+        self._store.write_progress(self.elapsed, reason)
         self._store.sync()
-        self._emit(SweepEnded(self._clock.time(), self.end_reason or "interrupted"))
+        self._emit(SweepEnded(self._clock.time(), reason))
 
     def _wall_spent(self) -> bool:
         wall = self._spec.budget.wall

@@ -14,7 +14,7 @@ from sweeps.messages import TrialSpec
 from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
 from sweeps.results.curves import read_epochs
 from sweeps.results.winner import Winner
-from sweeps.seeding import derive
+from sweeps.seeding import trial_seed
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -34,7 +34,7 @@ def trial_spec(spec: SweepSpec, winner: Winner) -> TrialSpec:
         number=winner.number,
         attempt=winner.attempt,
         config=winner.config,
-        seed=derive(spec.seed, winner.number, 1),
+        seed=trial_seed(spec.seed, winner.number),
         epochs=spec.epochs,
         metric=winner.metric,
         goal=spec.metric.goal,

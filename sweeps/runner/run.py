@@ -31,7 +31,7 @@ from sweeps.runner.folder import (
 from sweeps.runner.signals import Signals
 from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
-from sweeps.study import RunLock, StudyStore, TrialRecord, read_records
+from sweeps.study import RunLock, StudyStore, TrialRecord, read_end, read_records
 from sweeps.trial import source_hash
 
 DEFAULT_RESULTS = Path("results")
@@ -128,7 +128,7 @@ def test(directory: str | Path, *, trial: int | None = None, again: str | None =
         engine = _open_engine(_Run(spec, paths, manifest, []), stack)
         records = read_records(paths, spec.name, spec.metric.goal, spec.storage)
         chosen = [record for record in records if trial is None or record.number == trial]
-        interrupted = not all(record.ended for record in records)
+        interrupted = read_end(paths, spec.name, spec.storage) is None
         with Signals(engine.kill, engine.kill):
             return finalise(paths, spec, chosen, engine, again, interrupted=interrupted)
 

@@ -1,8 +1,17 @@
 """The Optuna study of a sweep: its storage, its one writer, its readers."""
 
 from sweeps.study.lock import RunLock, is_locked
-from sweeps.study.reader import read_records
+from sweeps.study.reader import read_end, read_records
 from sweeps.study.record import TrialRecord, best_of, is_better
 from sweeps.study.store import StudyStore
 
-__all__ = ["RunLock", "StudyStore", "TrialRecord", "best_of", "is_better", "is_locked", "read_records"]
+__all__ = [
+    "RunLock",
+    "StudyStore",
+    "TrialRecord",
+    "best_of",
+    "is_better",
+    "is_locked",
+    "read_end",
+    "read_records",
+]

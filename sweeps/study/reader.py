@@ -22,11 +22,11 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
     Raises:
         CorruptStudyError: the study does not read back.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if not url and not paths.journal.exists():
+    found = _find(paths, name, url)
+    if found is None:
         return []
-    storage = open_database(url) if url else JournalStorage(ReadOnlyBackend(paths.journal))
-    records = _records(storage, name, goal)
+    storage, study_id = found
+    records = [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]
     if not is_locked(paths.lock):
         for record in records:
             if record.state == "RUNNING":
@@ -34,7 +34,20 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
     return records
 
 
-def _records(storage: BaseStorage, name: str, goal: Goal) -> list[TrialRecord]:
+def read_end(paths: RunPaths, name: str, url: str | None = None) -> str | None:
+    """Why the sweep ended: "budget.trials", "budget.wall", "space exhausted"; None if it may go on."""
+    found = _find(paths, name, url)
+    if found is None:
+        return None
+    reason = study_attributes(*found).get("ended")
+    return None if reason == "interrupted" else reason
+
+
+def _find(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int] | None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if not url and not paths.journal.exists():
+        return None
+    storage = open_database(url) if url else JournalStorage(ReadOnlyBackend(paths.journal))
     try:
         study_id = storage.get_study_id_from_name(name)
     except KeyError:
@@ -43,6 +56,6 @@ def _records(storage: BaseStorage, name: str, goal: Goal) -> list[TrialRecord]:
                 f"the study must be named {name!r} as in the results folder's resolved.yaml, and it is not: "
                 "restore study.journal and resolved.yaml from the same backup"
             ) from None
-        return []
-    study_attributes(storage, study_id)
-    return [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]
+        return None
+    study_attributes(storage, study_id)  # refuses what a newer version wrote
+    return storage, study_id

@@ -46,6 +46,12 @@ class TrialRecord:
     def ended(self) -> bool:
         return self.state in ("COMPLETE", "PRUNED", "FAILED")
 
+    def forget_after(self, epoch: int, goal: Goal) -> None:
+        """Drop epochs that an earlier attempt had reached and the last one did not."""
+        if self.epochs > epoch:
+            self.values = {e: value for e, value in self.values.items() if e <= epoch}
+            self.value, self.best_epoch = best_of(self.values, goal) if self.values else (None, None)
+
     def observe(self, epoch: int, value: float, goal: Goal) -> None:
         """Take in one epoch's objective; the earliest epoch wins a tie."""
         rerun = epoch in self.values

@@ -10,6 +10,7 @@ through the storage, not `Trial.report`, because a re-run epoch must overwrite i
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -142,8 +143,9 @@ class StudyStore:
         self._write_attributes(record)
         self._write_state(record)
 
-    def write_elapsed(self, seconds: float) -> None:
-        attributes = {"version": STUDY_VERSION, "elapsed": round(seconds, 3)}
+    def write_progress(self, elapsed: float, ended: str | None = None) -> None:
+        """The wall time used, in seconds, and why the sweep ended if it has."""
+        attributes = {"version": STUDY_VERSION, "elapsed": round(elapsed, 3), "ended": ended}
         self.storage.set_study_user_attr(self._study_id, "sweeps", attributes)
 
     def sync(self) -> None:
@@ -173,7 +175,8 @@ class StudyStore:
 
 def _attributes(record: TrialRecord) -> dict[str, Any]:
     attributes = {key: getattr(record, key) for key in _ATTRIBUTES}
-    return attributes | {"seconds": round(record.seconds, 6), "failures": dict(record.failures)}
+    seconds = round(record.seconds, 6)
+    return attributes | {"seconds": seconds, "failures": dict(record.failures), "epochs": record.epochs}
 
 
 def record_of(trial: FrozenTrial, goal: Goal) -> TrialRecord:
@@ -192,7 +195,9 @@ def record_of(trial: FrozenTrial, goal: Goal) -> TrialRecord:
     for key in _ATTRIBUTES:
         setattr(record, key, attributes[key])
     record.failures = dict(record.failures)
-    record.values = dict(trial.intermediate_values)
+    # An attempt that restarted may have ended before epochs that an earlier one had reached.
+    last = attributes["epochs"] if record.ended else math.inf
+    record.values = {epoch: v for epoch, v in trial.intermediate_values.items() if epoch <= last}
     if record.values:
         record.value, record.best_epoch = best_of(record.values, goal)
     return record
@@ -222,7 +227,7 @@ def _find(storage: BaseStorage, name: str) -> int | None:
 def _create(storage: BaseStorage, name: str, goal: Goal) -> int:
     direction = StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE
     study_id = storage.create_new_study([direction], study_name=name)
-    storage.set_study_user_attr(study_id, "sweeps", {"version": STUDY_VERSION, "elapsed": 0.0})
+    storage.set_study_user_attr(study_id, "sweeps", {"version": STUDY_VERSION, "elapsed": 0.0, "ended": None})
     return study_id
 
 
@@ -234,7 +239,7 @@ def open_database(url: str) -> BaseStorage:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from sweeps.study.url import driver_url, masked
+    from sweeps.urls import driver_url, mask_password
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
@@ -242,6 +247,6 @@ def open_database(url: str) -> BaseStorage:
     except (SQLAlchemyError, ImportError, ValueError) as error:
         cause = str(error.__cause__ or error).strip().splitlines()[0]
         raise UsageError(
-            f"storage: cannot open {masked(url)}: {cause}; check the address, the rights, and that the "
-            'database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'
+            f"storage: cannot open {mask_password(url)}: {cause}; check the address, the rights, and that "
+            'the database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'
         ) from error

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from sweeps.environment import mask_password
+from sweeps.urls import mask_password
 
 
 @pytest.mark.parametrize(
