@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.jobs import run_job
-from sweeps.engines.output import cap_log, teed_to
+from sweeps.engines.output import Tee, cap_log, prints_of_user_code
 from sweeps.engines.slots import plan_slots, this_machine
 from sweeps.engines.timeouts import Deadlines
 from sweeps.messages import Decision, Died, Exhausted, Interrupted, Outcome, TrialSpec, Wait
@@ -32,13 +33,20 @@ class InlineEngine:
 
     workers = 1
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, preload: Sequence[str] = ("torch",)) -> None:
+        """``preload`` is imported before the first trial, as for every worker of the local engine: a library
+        that the first trial itself imported would be seeded from the second on.
+        """
         self._settings = settings
+        self._preload = tuple(preload)
         self._slot = plan_slots(settings.cpus, settings.gpus, 1, this_machine())[0]
         self._guard = _Guard()
 
     def run(self, controller: Director) -> None:
-        function = load_function(self._settings.train, self._settings.search_path)
+        with contextlib.redirect_stdout(prints_of_user_code()):
+            function = load_function(self._settings.train, self._settings.search_path)
+        for name in self._preload:
+            importlib.import_module(name)
         with _threads(self._slot.cpus):
             while not self._guard.killed:
                 answer = controller.ask(worker="inline")
@@ -51,7 +59,7 @@ class InlineEngine:
                 controller.tick()
 
     def call(self, job: Job) -> JobResult:
-        with teed_to(TrialPaths(job.spec.directory).log):
+        with Tee(TrialPaths(job.spec.directory).log):
             try:
                 with self._guard.around_user_code(None):
                     return run_job(job, self._settings.search_path, self._slot.device)
@@ -67,8 +75,8 @@ class InlineEngine:
 
     def _run_one(self, function: Callable[[Trial], Any], spec: TrialSpec, controller: Director) -> None:
         deadlines = Deadlines(self._settings.report_timeout, self._settings.trial_timeout, time.monotonic())
-        channel = _Channel(controller, spec, self._guard, deadlines)
-        with teed_to(TrialPaths(spec.directory).log):
+        with Tee(TrialPaths(spec.directory).log) as tee, contextlib.chdir("."):
+            channel = _Channel(controller, spec, self._guard, deadlines, tee)
             outcome = self._attempt(function, spec, channel, deadlines)
         if isinstance(outcome, Interrupted):
             controller.interrupt()
@@ -141,16 +149,19 @@ class _Guard:
 class _Channel:
     """The way to the controller is a call."""
 
-    def __init__(self, controller: Director, spec: TrialSpec, guard: _Guard, deadlines: Deadlines) -> None:
+    def __init__(
+        self, controller: Director, spec: TrialSpec, guard: _Guard, deadlines: Deadlines, tee: Tee
+    ) -> None:
         self._controller = controller
         self._spec = spec
         self._guard = guard
         self._deadlines = deadlines
+        self._tee = tee
         self._ticked = time.monotonic()
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
         self._deadlines.reported(time.monotonic())
-        with self._guard.around_controller():
+        with self._tee.suspended(), self._guard.around_controller():
             decision = self._controller.report(self._spec.number, self._spec.attempt, epoch, metrics)
             if time.monotonic() - self._ticked >= TICK:
                 self._ticked = time.monotonic()

@@ -36,7 +36,7 @@ def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
         file.truncate(0)
 
 
-class Tee:
+class _Both:
     """A text stream that writes to two; everything else is asked of the first."""
 
     def __init__(self, terminal: TextIO, log: TextIO) -> None:
@@ -55,22 +55,38 @@ class Tee:
         return getattr(self._terminal, name)
 
 
-@contextlib.contextmanager
-def teed_to(path: Path) -> Iterator[None]:
-    """Copy what Python code prints to ``path`` as well.
+def prints_of_user_code() -> TextIO:
+    """Where the user's prints go in this process: standard output is data unless it is a terminal."""
+    return sys.stdout if sys.stdout.isatty() else sys.stderr
 
-    Standard output stays this process's own data: unless it is a terminal, prints go to standard error.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stdout, stderr = sys.stdout, sys.stderr
-    with open(path, "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
-        sys.stdout = Tee(stdout if stdout.isatty() else stderr, log)
-        sys.stderr = Tee(stderr, log)
+
+class Tee:
+    """While entered, what Python code prints goes to the log at ``path`` as well as to the terminal."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+
+    def __enter__(self) -> Tee:
+        self._log = open(self._path, "a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        self._own = sys.stdout, sys.stderr
+        self._shared = _Both(prints_of_user_code(), self._log), _Both(sys.stderr, self._log)
+        sys.stdout, sys.stderr = self._shared
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout, sys.stderr = self._own
+        self._log.close()
+        cap_log(self._path)
+
+    @contextlib.contextmanager
+    def suspended(self) -> Iterator[None]:
+        """What the driver itself prints is none of the trial's."""
+        sys.stdout, sys.stderr = self._own
         try:
             yield
         finally:
-            sys.stdout, sys.stderr = stdout, stderr
-    cap_log(path)
+            sys.stdout, sys.stderr = self._shared
 
 
 def flush_all() -> None:

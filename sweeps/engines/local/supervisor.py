@@ -43,6 +43,7 @@ def supervise(link: socket.socket, control: socket.socket, work: Callable[[socke
     worker = os.fork()
     if worker == 0:
         control.close()
+        child_died.close()
         _become_worker(supervisor)
         work(link)
         return
@@ -52,7 +53,7 @@ def supervise(link: socket.socket, control: socket.socket, work: Callable[[socke
 
 
 def _become_worker(supervisor: int) -> None:
-    signal.set_wakeup_fd(-1)
+    os.close(signal.set_wakeup_fd(-1))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setpgid(0, 0)
     if _LINUX:

@@ -1,0 +1,114 @@
+"""A sweep of one of the functions in functions.py: the real controller and study, in a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sweeps.controller import Controller, Event
+from sweeps.engines import Engine, EngineSettings
+from sweeps.paths import RunPaths
+from sweeps.pruners import build_pruner
+from sweeps.samplers import build_sampler
+from sweeps.spec import SweepSpec, load_spec
+from sweeps.study import RunLock, StudyStore, TrialRecord, read_records
+
+HERE = Path(__file__).parent
+MARK = "SWEEPS_TEST_MARK"  # in the environment of everything a test starts
+
+
+class Sweep:
+    """One sweep in ``folder``; ``run`` may be called again to resume it."""
+
+    def __init__(self, folder: Path, function: str, **keys: Any) -> None:
+        base = {
+            "version": 1,
+            "name": "toy",
+            "train": function if ":" in function else f"functions:{function}",
+            "epochs": 4,
+            "parameters": {"x": {"min": 0.1, "max": 1.0}},
+            "budget": {"trials": 3},
+            "pruner": "none",
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "toy.yaml").write_text(yaml.safe_dump(base | keys))
+        self.folder = folder
+        self.spec: SweepSpec = load_spec(folder / "toy.yaml")
+        self.paths = RunPaths(folder / "results")
+        self.paths.trials.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def settings(self) -> EngineSettings:
+        spec = self.spec
+        return EngineSettings(
+            train=spec.train,
+            test=spec.test,
+            search_path=(self.folder, HERE),
+            cpus=spec.resources.cpus,
+            gpus=0,
+            workers=spec.workers,
+            isolation=spec.isolation,
+            max_trials_per_worker=spec.max_trials_per_worker,
+            report_timeout=spec.timeout.report,
+            trial_timeout=spec.timeout.trial,
+        )
+
+    def run(
+        self, engine: Engine, watch: Callable[[Controller, Event], None] = lambda controller, event: None
+    ) -> list[TrialRecord]:
+        """Run it to its end; ``watch`` sees every event. Returns what stands in the study afterwards."""
+        spec = self.spec
+        with RunLock(self.paths.lock):
+            store = StudyStore.open(self.paths, spec.name, spec.metric.goal)
+            shape = {"goal": spec.metric.goal, "epochs": spec.epochs, "store": store}
+            pruner = build_pruner(spec.pruner.name, spec.pruner.options, **shape)
+            sampler = build_sampler(
+                spec.sampler.name,
+                spec.sampler.options,
+                space=spec.space,
+                seed=spec.seed,
+                parallel=engine.workers > 1,
+                store=store,
+            )
+            observers = [lambda event: watch(controller, event)]
+            controller = Controller(spec, self.paths, store, sampler, pruner, observers)
+            controller.start(engine.workers)
+            try:
+                engine.run(controller)
+                controller.close()
+            finally:
+                store.close()
+        return self.records()
+
+    def records(self) -> list[TrialRecord]:
+        return read_records(self.paths, self.spec.name, self.spec.metric.goal)
+
+    def log(self, number: int) -> str:
+        return self.paths.trial(number).log.read_text()
+
+    def metrics(self, number: int) -> list[Mapping[str, Any]]:
+        return [json.loads(line) for line in self.paths.trial(number).metrics.read_text().splitlines()]
+
+
+def states(records: list[TrialRecord]) -> list[tuple[str, str | None]]:
+    return [(record.state, record.stop_reason) for record in records]
+
+
+def marked_processes(mark: str) -> dict[int, str]:
+    """Every living process with ``mark`` in its environment, and its command line."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes()
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
+        except OSError:
+            continue
+        if f"{MARK}={mark}".encode() in environment and state != "Z" and int(folder.name) != os.getpid():
+            found[int(folder.name)] = command
+    return found
