@@ -122,6 +122,11 @@ class RunPaths:
         return TrialPaths(self.trials / f"{number:04d}")
 
 
+def shown(path: Path) -> str:
+    """``path`` as a person in the working directory would type it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def checksum_path(checkpoint: Path) -> Path:
     """Where the sha256 of ``checkpoint`` is kept."""
     return checkpoint.with_name(checkpoint.name + ".sha256")

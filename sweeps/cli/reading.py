@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from typing import Any
@@ -14,14 +13,14 @@ STATES = ("COMPLETE", "PRUNED", "FAILED", "INTERRUPTED", "RUNNING")
 
 
 def show_command(name: str, top: int, *, as_json: bool) -> int:
-    from sweeps.cli.tables import print_table, rank
+    from sweeps.cli.tables import print_table, rank, records
     from sweeps.results import load
 
     results = load(find_run(name).root)
     ranked = rank(results)
     states = dict(Counter(ranked["state"]))
     if as_json:
-        rows = json.loads(ranked.head(top).to_json(orient="records", date_format="iso"))
+        rows = records(ranked.head(top))
         print_json(
             "show", {"name": results.spec.name, "states": states, "best": _best(results), "trials": rows}
         )
@@ -53,6 +52,7 @@ def _best(results: Any) -> dict[str, Any] | None:
 
 
 def trials_command(name: str, state: str | None, *, as_json: bool) -> int:
+    from sweeps.cli.tables import records
     from sweeps.results import load
 
     if state is not None and state.upper() not in STATES:
@@ -62,8 +62,7 @@ def trials_command(name: str, state: str | None, *, as_json: bool) -> int:
     if state is not None:
         trials = trials[trials["state"] == state.upper()]
     if as_json:
-        rows = json.loads(trials.to_json(orient="records", date_format="iso"))
-        print_json("trials", {"name": results.spec.name, "trials": rows})
+        print_json("trials", {"name": results.spec.name, "trials": records(trials)})
     else:
         trials.to_csv(sys.stdout, index=False)
     return 0

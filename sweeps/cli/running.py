@@ -10,6 +10,7 @@ from sweeps.cli.console import find_run, pairs, print_json, say, short
 from sweeps.cli.display import display
 from sweeps.cli.tables import print_top
 from sweeps.controller import Observer
+from sweeps.paths import shown
 from sweeps.runner import Outcome, resume, run
 
 
@@ -51,7 +52,7 @@ def _print_result(outcome: Outcome) -> None:
     print(f"winner: trial {winner.number}, {winner.metric} {short(winner.value)} at epoch {winner.epoch}")
     if winner.test is not None:
         print(f"test:   {pairs(winner.test)}")
-    print(f"files:  {outcome.directory / 'best'}")
+    print(f"files:  {shown(outcome.directory / 'best')}")
 
 
 def document(outcome: Outcome) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.cli.console import plain, short
+from sweeps.paths import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def print_top(directory: Path, top: int) -> None:
     ranked = rank(results)
     print_table(ranked.head(top), results.spec.metric.name)
     if len(ranked) > top:
-        print(f"({len(ranked) - top} more: sweep trials {directory})")
+        print(f"({len(ranked) - top} more: sweep trials {shown(directory)})")
 
 
 def rank(results: Results) -> pd.DataFrame:
@@ -37,6 +38,16 @@ def rank(results: Results) -> pd.DataFrame:
         ["_rest", "metric", "number"], ascending=[True, ascending, True], na_position="last"
     )
     return order.drop(columns="_rest")
+
+
+def records(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as plain values for JSON; what is missing is None."""
+    rows: list[dict[str, Any]] = trials.astype(object).where(trials.notna(), None).to_dict("records")
+    return [{key: _json(value) for key, value in row.items()} for row in rows]
+
+
+def _json(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def print_table(trials: pd.DataFrame, metric: str) -> None:

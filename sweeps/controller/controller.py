@@ -119,7 +119,7 @@ class Controller:
                 workers=workers,
                 budget_trials=self._spec.budget.trials,
                 trials_started=len(self.records),
-                states=Counter(record.state for record in self.records),
+                states=dict(Counter(record.state for record in self.records)),
                 best=self._best,
             )
         )

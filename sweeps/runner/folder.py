@@ -11,7 +11,7 @@ from typing import Any
 
 from sweeps.environment import describe
 from sweeps.errors import RefusedError, UsageError
-from sweeps.paths import RunPaths, replace_file
+from sweeps.paths import RunPaths, replace_file, shown
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.trial import source_hash
 
@@ -90,8 +90,8 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
     if differences:
         listed = "\n".join(f"    {line}" for line in differences)
         raise RefusedError(
-            f"{paths.root} was begun under another spec, and its trials would not compare:\n{listed}\n"
-            f"To extend it: sweep resume {paths.root} --set budget.trials=N (workers, timeout, retries too). "
+            f"{shown(paths.root)} was begun under another spec, and its trials would not compare:\n{listed}\n"
+            f"To extend it: sweep resume {shown(paths.root)} --set budget.trials=N (workers, timeout, retries too). "
             "To start anew: --fresh (the old folder is moved aside), or another name."
         )
 

@@ -13,7 +13,7 @@ from sweeps.controller import Ticked as _Ticked
 from sweeps.engines import Engine, EngineSettings, create_engine
 from sweeps.errors import NoUsableTrialError, RefusedError
 from sweeps.finals import finalise
-from sweeps.paths import RunPaths
+from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, Winner, journal_stamp
 from sweeps.runner.eventlog import EventLog
@@ -210,7 +210,7 @@ def _open_controller(
 def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner | None, int]:
     """Choose and test the winner; what stands in its way becomes a note and an exit code."""
     if controller.interrupted:
-        run.notes.append(f"interrupted; to go on: sweep resume {_shown(run.paths.root)}")
+        run.notes.append(f"interrupted; to go on: sweep resume {shown(run.paths.root)}")
         return None, 0
     try:
         return finalise(run.paths, run.spec, controller.records, engine), 0
@@ -238,22 +238,17 @@ def _outcome(
         states=dict(states),
         exit_code=code,
         winner=winner,
-        notes=(*run.notes, *_failures(controller.records)),
+        notes=(*run.notes, *_failures(controller.records, shown(run.paths.root))),
     )
 
 
-def _failures(records: Sequence[TrialRecord]) -> list[str]:
+def _failures(records: Sequence[TrialRecord], folder: str) -> list[str]:
     """Failed trials grouped by what they died of, one line a cause."""
     causes: dict[str, list[int]] = {}
     for record in records:
         if record.state == "FAILED":
             causes.setdefault(f"{record.stop_reason}: {record.error}", []).append(record.number)
     return [
-        f"{len(numbers)} trial(s) failed with {cause} (the log of one: sweep logs RUN {numbers[0]})"
+        f"{len(numbers)} trial(s) failed with {cause} (the log of one: sweep logs {folder} {numbers[0]})"
         for cause, numbers in causes.items()
     ]
-
-
-def _shown(path: Path) -> str:
-    """``path`` as the user would type it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
