@@ -91,4 +91,4 @@ def _remedy(records: Sequence[TrialRecord], states: Mapping[State, int]) -> str:
     if failed is None:
         return "raise budget.trials or budget.wall, or choose a milder pruner"
     cause = failed.error or failed.stop_reason
-    return f"repair what trial {failed.number} failed of ({cause}), which `sweep logs {failed.number}` shows"
+    return f"repair what trial {failed.number} failed of ({cause}); see trials/{failed.number:04d}/log.txt"

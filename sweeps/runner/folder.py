@@ -91,8 +91,8 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
         listed = "\n".join(f"    {line}" for line in differences)
         raise RefusedError(
             f"{shown(paths.root)} was begun under another spec, and its trials would not compare:\n{listed}\n"
-            f"To extend it: sweep resume {shown(paths.root)} --set budget.trials=N (workers, timeout, retries too). "
-            "To start anew: --fresh (the old folder is moved aside), or another name."
+            f"To extend it: sweep resume {shown(paths.root)} --set budget.trials=N (also workers, timeout, "
+            "retries). To start anew: --fresh (the old folder is moved aside), or another name."
         )
 
 

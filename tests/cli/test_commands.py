@@ -205,12 +205,12 @@ def test_a_pipe_that_closes_early_is_no_error(finished):
 
 def test_on_a_terminal_the_picture_is_live_and_leaves_the_table(toy):
     """Under a real pseudo-terminal: escape sequences while it runs, a plain table at the end."""
-    toy.write(
-        "toy.py",
+    slow = (
         (toy.path / "toy.py")
         .read_text()
-        .replace("        trial.report", "        import time; time.sleep(0.1)\n        trial.report"),
+        .replace("trial.report", "__import__('time').sleep(0.1); trial.report")
     )
+    toy.write("toy.py", slow)
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "sweeps", "run", "toy.yaml"],
