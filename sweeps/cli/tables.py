@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.cli.console import plain, short
+from sweeps.cli.console import pairs, plain, short
 from sweeps.paths import shown
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from sweeps.results import Results
 
@@ -51,28 +51,41 @@ def _json(value: Any) -> Any:
 
 
 def print_table(trials: pd.DataFrame, metric: str) -> None:
-    from rich import box
+    """One line a trial; parameters get a column each where the terminal is wide enough, else share one."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    params = [name for name in trials.columns if name.startswith("params.")]
-    columns = ["number", "state", "stop_reason", "metric", "best_epoch", "epochs", "seconds", *params]
-    for name in columns:
-        header = metric if name == "metric" else name.removeprefix("params.")
-        table.add_column(Text(plain(header)), justify="right" if name not in _WORDS else "left")
-    for row in trials[columns].to_dict("records"):
-        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    table = _table(trials, metric, shared=False)
+    unbounded = console.options.update(width=10_000)
+    if console.measure(table, options=unbounded).maximum > console.width:
+        table = _table(trials, metric, shared=True)
     console.print(table)
 
 
-_WORDS = ("state", "stop_reason")
+def _table(trials: pd.DataFrame, metric: str, *, shared: bool) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    params = [name for name in trials.columns if name.startswith("params.")]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in ("trial", "state", plain(metric), "epoch", "of", "seconds"):
+        table.add_column(header, justify="left" if header == "state" else "right", no_wrap=True)
+    for header in ["parameters"] if shared else [name.removeprefix("params.") for name in params]:
+        table.add_column(Text(plain(header)), justify="left" if shared else "right")
+    for row in records(trials):
+        cells = [short(row["number"]), _state(row), *(short(row[name]) for name in _NUMBERS)]
+        values = {name.removeprefix("params."): row[name] for name in params}
+        given = {name: value for name, value in values.items() if value is not None}
+        cells += [pairs(given)] if shared else [short(value) for value in values.values()]
+        table.add_row(*map(Text, cells))
+    return table
 
 
-def _cell(value: Any) -> str:
-    missing = (
-        value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ == "NAType"
-    )
-    return "-" if missing else short(value)
+_NUMBERS = ("metric", "best_epoch", "epochs", "seconds")
+
+
+def _state(row: dict[str, Any]) -> str:
+    """``complete``, or ``complete: early_stopping`` where the reason says more than the state."""
+    state, reason = str(row["state"]).lower(), row["stop_reason"]
+    return state if reason in (None, "finished", state) else f"{state}: {reason}"
