@@ -22,7 +22,7 @@ def scalar_metrics(metrics: Mapping[str, Any], objective: str) -> dict[str, floa
     ReportError naming the metric, the value and the rule otherwise, and if ``objective`` is not among the
     metrics.
     """
-    clean = {name: _scalar(name, value) for name, value in metrics.items()}
+    clean = {_name(name): _scalar(name, value) for name, value in metrics.items()}
     if objective not in clean:
         raise ReportError(_missing(objective, clean))
     if "epoch" in clean:
@@ -30,11 +30,16 @@ def scalar_metrics(metrics: Mapping[str, Any], objective: str) -> dict[str, floa
     return clean
 
 
-def _scalar(name: object, value: Any) -> float:
-    if type(value) is float:
-        return value
+def _name(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise ReportError(f"a metric's name must be a non-empty string, found {name!r}")
+    # A member of a user's string enum would drag its module along to the driver.
+    return str.__str__(name)
+
+
+def _scalar(name: str, value: Any) -> float:
+    if type(value) is float:
+        return value
     try:
         number = value.item() if hasattr(value, "item") else value
         if isinstance(number, numbers.Real):

@@ -141,6 +141,14 @@ class EngineSuite:
             assert any(line.endswith(f"  log of {number}") for line in lines)
             assert sum("print of" in line for line in lines) == 1
 
+    def test_what_the_driver_prints_is_in_no_log(self, run, capsys):
+        def say(controller, event):
+            print("the driver speaks")
+
+        sweep, _ = run("talks", watch=say)
+        assert "the driver speaks" in capsys.readouterr().out
+        assert not any("the driver speaks" in sweep.log(number) for number in range(3))
+
     def test_a_log_keeps_its_end_only(self, run):
         sweep, records = run("prints_a_lot", budget={"trials": 1})
         assert states(records) == [FINISHED]

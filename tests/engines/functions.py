@@ -120,6 +120,10 @@ def stopped(trial):
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def wakes_up_late(trial):
+    time.sleep(0.9)
+
+
 def holds_the_gil(trial):
     ctypes.PyDLL(None).sleep(60)
 

@@ -75,6 +75,11 @@ def test_a_hung_worker_is_killed_whatever_it_does(run, function):
         assert "in holds_the_gil" in sweep.log(0)  # the stack is written without the interpreter's help
 
 
+def test_a_trial_that_ends_just_after_its_time_was_late(run):
+    _, records = run("wakes_up_late", timeout={"report": 0.3}, budget={"trials": 2}, workers=1)
+    assert [record.error for record in records] == ["no report for 0.3 s"] * 2
+
+
 def test_nothing_a_trial_started_outlives_its_worker(run, mark):
     """After a death, after a failure, and at the end: children, and daemons that forked twice."""
     left = {}
@@ -182,6 +187,18 @@ def test_a_module_that_kills_its_importer_spends_no_trial(run, tmp_path):
     ):
         run("deadly:train")
     assert Sweep(tmp_path, "deadly:train").records() == []
+
+
+def test_a_module_that_cannot_be_imported_any_more_interrupts_the_sweep(run, tmp_path):
+    (tmp_path / "once.py").write_text(
+        "import functions, pathlib\n"
+        "flag = pathlib.Path(__file__).with_suffix('.flag')\n"
+        "assert not flag.exists(), 'edited'\n"
+        "def train(trial):\n    flag.touch()\n    functions.falling(trial)\n"
+    )
+    with pytest.raises(TargetError, match="'once:train' cannot be imported: AssertionError: edited"):
+        run("once:train", isolation="trial", workers=1)
+    assert states(Sweep(tmp_path, "once:train").records()) == [FINISHED]
 
 
 def test_a_preload_that_fails_is_an_error_at_once(run, capfd):

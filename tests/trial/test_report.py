@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from enum import StrEnum
 
 import numpy as np
 import pytest
@@ -47,6 +48,18 @@ def test_every_kind_of_scalar_becomes_a_float(tmp_path):
     }
     assert {type(value) for value in metrics.values()} == {float}
     assert rows(tmp_path)[0]["metrics"] == metrics
+
+
+def test_names_are_plain_strings(tmp_path):
+    class Name(StrEnum):
+        LOSS = "val_loss"
+
+    channel = Recorder()
+    Trial(make_spec(tmp_path), channel).report({Name.LOSS: 1.0}, epoch=1)
+    assert [type(name) for name in channel.reports[0][1]] == [str]
+    for name in (1, "", None):
+        with pytest.raises(ReportError, match="a metric's name must be a non-empty string, found"):
+            Trial(make_spec(tmp_path), channel).report({name: 1.0, "val_loss": 1.0}, epoch=1)
 
 
 @pytest.mark.parametrize(

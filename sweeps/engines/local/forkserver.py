@@ -36,7 +36,7 @@ def main(descriptor: int, preload: Sequence[str]) -> None:
     while True:
         order, descriptors, _, _ = socket.recv_fds(driver, 1, 2)
         if order != FORK:  # the driver is gone, or done
-            return
+            os._exit(0)
         if os.fork() == 0:
             driver.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -11,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeps.engines.local.forkserver import FORK, HELLO
+from sweeps.engines.local.supervisor import GRACE
 from sweeps.errors import SweepError
 
 _FORKSERVER = "from sweeps.engines.local.forkserver import main; main({descriptor}, {preload!r})"
 _WORKER = "from sweeps.engines.local.forkserver import serve; serve({link}, {control})"
 # One thread while torch is imported, or the forkserver could not fork; a worker sets its own number.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-_END = 2.0  # seconds a process that was told to end may take
 
 
 class Launcher:
@@ -64,7 +65,9 @@ class Launcher:
         """End the forkserver; workers end when their control socket is closed."""
         self._end_server()
         for process in self._interpreters:
-            _end(process)
+            # A supervisor: it ends by itself when the driver has let go of its control socket.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
         self._interpreters.clear()
 
     def _fork(self, link: socket.socket, control: socket.socket) -> bool:
@@ -105,7 +108,8 @@ class Launcher:
     def _end_server(self) -> None:
         if self._server is not None and self._connection is not None:
             self._connection.close()
-            _end(self._server)
+            self._server.kill()  # it has nothing to put in order; supervisors do not need it
+            self._server.wait()
         self._server = self._connection = None
         self._greeted = False
 
@@ -123,11 +127,3 @@ def _python(code: str, inherited: Sequence[socket.socket]) -> subprocess.Popen[b
         pass_fds=[end.fileno() for end in inherited],
         start_new_session=True,
     )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sweeps.engines.base import Director, EngineSettings
 from sweeps.engines.local.crew import Crew, Member, Message
+from sweeps.engines.local.supervisor import KILL
 from sweeps.engines.output import cap_log
 from sweeps.engines.slots import Slot
 from sweeps.engines.timeouts import Deadlines
@@ -104,7 +105,8 @@ class Shift:
     def _finish(self, member: Member, outcome: Outcome) -> None:
         spec = self._running.pop(member)
         self._changed = True
-        if member.late is not None:  # it is being killed
+        if member.late is not None:
+            member.order(KILL)  # no need to wait for the end of its grace
             self._controller.finish(spec.number, spec.attempt, Died("hang", member.late))
             return
         self._controller.finish(spec.number, spec.attempt, outcome)
