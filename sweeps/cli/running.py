@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def run_command(
     spec: Path, overrides: Sequence[str], results: Path, fresh: bool, *, as_json: bool, quiet: bool
 ) -> int:
     def start(observers: list[Observer]) -> Outcome:
-        return run(spec, overrides, results=results, fresh=fresh, observers=observers)
+        return run(spec, overrides, results=results, fresh=fresh, observers=observers, command=sys.argv)
 
     return _watched(start, "run", as_json, quiet)
 

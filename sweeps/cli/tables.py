@@ -42,8 +42,8 @@ def rank(results: Results) -> pd.DataFrame:
 
 def records(trials: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as plain values for JSON; what is missing is None."""
-    rows: list[dict[str, Any]] = trials.astype(object).where(trials.notna(), None).to_dict("records")
-    return [{key: _json(value) for key, value in row.items()} for row in rows]
+    rows = trials.astype(object).where(trials.notna(), None).to_dict("records")
+    return [{str(key): _json(value) for key, value in row.items()} for row in rows]
 
 
 def _json(value: Any) -> Any:

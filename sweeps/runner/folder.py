@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,14 @@ def search_path(spec: SweepSpec) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((Path.cwd(), spec.path.parent)))
 
 
-def create_folder(paths: RunPaths, spec: SweepSpec) -> Manifest:
+def create_folder(paths: RunPaths, spec: SweepSpec, command: Sequence[str]) -> Manifest:
     """Write what a new sweep starts from. The resolved spec comes last: it marks the folder as a sweep's."""
     places = search_path(spec)
     manifest = Manifest(1, tuple(map(str, places)), source_hash(spec.train, places))
     paths.root.mkdir(parents=True, exist_ok=True)
     paths.trials.mkdir(exist_ok=True)
     replace_file(paths.sweep_yaml, _encoded(spec.source))
-    replace_file(paths.env, json.dumps(describe(), indent=2).encode())
+    replace_file(paths.env, json.dumps(describe(command), indent=2).encode())
     replace_file(paths.manifest, json.dumps(asdict(manifest), indent=2).encode())
     replace_file(paths.resolved_yaml, spec.resolved().encode())
     return manifest
@@ -108,13 +108,19 @@ def keep_changes(paths: RunPaths, spec: SweepSpec) -> None:
         replace_file(paths.resolved_yaml, resolved)
 
 
+def found_from_here(manifest: Manifest, spec: SweepSpec) -> Manifest:
+    """Look the user's code up from where the command is given, then where it was found before."""
+    places = [*map(str, search_path(spec)), *manifest.search_path]
+    return replace(manifest, search_path=tuple(dict.fromkeys(places)))
+
+
 def source_warning(paths: RunPaths, spec: SweepSpec, manifest: Manifest) -> str | None:
     """A warning where the training function is no longer the one the finished trials ran; told once."""
     places = [Path(place) for place in manifest.search_path]
     source = source_hash(spec.train, places)
     if source == manifest.source:
         return None
-    changed = Manifest(manifest.version, manifest.search_path, source)
+    changed = replace(manifest, source=source)
     replace_file(paths.manifest, json.dumps(asdict(changed), indent=2).encode())
     return (
         f"the source of {spec.train} has changed since this sweep's earlier trials: their results are of the "

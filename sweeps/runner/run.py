@@ -20,6 +20,7 @@ from sweeps.runner.eventlog import EventLog
 from sweeps.runner.folder import (
     Manifest,
     create_folder,
+    found_from_here,
     is_sweep,
     keep_changes,
     move_aside,
@@ -72,6 +73,7 @@ def run(
     results: str | Path = DEFAULT_RESULTS,
     fresh: bool = False,
     observers: Iterable[Observer] = (),
+    command: Sequence[str] = (),
 ) -> Outcome:
     """Run the sweep of a search-space file, or go on with it where its folder stands.
 
@@ -81,6 +83,7 @@ def run(
         results: where the folder named after the sweep is made.
         fresh: move an existing folder aside and start anew.
         observers: called with every event of the controller.
+        command: the command line, for env.json.
 
     Raises:
         SpecError, UsageError, TargetError: nothing was changed on disk.
@@ -96,8 +99,9 @@ def run(
     if is_sweep(paths):
         before, manifest = read_folder(paths)
         refuse_changes(before.difference(spec), paths)
+        manifest = found_from_here(manifest, spec)
     else:
-        manifest = create_folder(paths, spec)
+        manifest = create_folder(paths, spec, command)
     return _execute(_Run(spec, paths, manifest, list(observers)))
 
 

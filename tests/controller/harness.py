@@ -62,7 +62,9 @@ def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers:
     pruner = build_pruner(
         spec.pruner.name, spec.pruner.options, goal=spec.metric.goal, epochs=spec.epochs, store=store
     )
-    controller = Controller(spec, paths, store, sampler, pruner, [events.append], (time or FakeTime()).clock())
+    controller = Controller(
+        spec, paths, store, sampler, pruner, [events.append], (time or FakeTime()).clock()
+    )
     controller.events = events
     controller.start(workers)
     try:

@@ -71,7 +71,9 @@ def test_an_interrupted_sweep_equals_an_uninterrupted_one(tmp_path, sampler):
 
 
 def test_choices_are_four_values_and_stored_by_index(tmp_path):
-    text = BASE.replace("[a, b, 1, 1.0, true]", '[1, 1.0, true, "1"]').replace("{kind: [a, b]}", '{kind: "1"}')
+    text = BASE.replace("[a, b, 1, 1.0, true]", '[1, 1.0, true, "1"]').replace(
+        "{kind: [a, b]}", '{kind: "1"}'
+    )
     spec = write_spec(tmp_path, text.replace("trials: 6", "trials: 40"))
     with opened(tmp_path, spec) as controller:
         drain(controller)
@@ -175,7 +177,9 @@ def test_asha_prunes_and_keeps_the_good(tmp_path):
     assert ("PRUNED", "asha", 1) in states.values()
 
 
-@pytest.mark.parametrize("pruner", ["median", "hyperband", "asha", "auto", "{name: percentile, percentile: 25.0}"])
+@pytest.mark.parametrize(
+    "pruner", ["median", "hyperband", "asha", "auto", "{name: percentile, percentile: 25.0}"]
+)
 def test_pruners_by_name_prune_something_bad(tmp_path, pruner):
     text = BASE.replace("pruner: none", f"pruner: {pruner}").replace("trials: 6", "trials: 30")
     spec = write_spec(tmp_path, text)
@@ -199,7 +203,11 @@ def test_nonfinite_fails_at_once_and_never_is_best(tmp_path):
 
 def test_failures_are_retried_as_often_as_allowed(tmp_path):
     spec = write_spec(tmp_path, BASE, ("budget.trials=1", "retries.error=1", "retries.crash=2"))
-    outcomes = [Raised("error", "ValueError: no"), Died("crash", "killed by SIGKILL"), Raised("error", "again")]
+    outcomes = [
+        Raised("error", "ValueError: no"),
+        Died("crash", "killed by SIGKILL"),
+        Raised("error", "again"),
+    ]
     with opened(tmp_path, spec) as controller:
         for attempt, outcome in enumerate(outcomes, 1):
             trial = controller.ask()[0]
@@ -299,13 +307,16 @@ def test_wall_is_a_total_over_resumes_and_stops_running_trials(tmp_path):
 
 
 def test_epochs_that_only_the_worker_wrote_are_taken_from_its_metrics(tmp_path):
-    """A power cut may take the journal's last second, but the checkpoint and metrics.jsonl were on the disk."""
+    """A power cut may take the journal's last second; checkpoint and metrics.jsonl were on the disk."""
     spec = write_spec(tmp_path, BASE, ("budget.trials=1",))
     with opened(tmp_path, spec) as controller:
         trial = controller.ask()[0]
         controller.report(0, 1, 1, {"val_loss": 5.0})
     trial.directory.mkdir(parents=True)
-    lines = [f'{{"number":0,"attempt":1,"epoch":{e},"time":0,"metrics":{{"val_loss":{6.0 - e}}}}}' for e in (1, 2, 3)]
+    lines = [
+        f'{{"number":0,"attempt":1,"epoch":{e},"time":0,"metrics":{{"val_loss":{6.0 - e}}}}}'
+        for e in (1, 2, 3)
+    ]
     (trial.directory / "metrics.jsonl").write_text("\n".join(lines) + '\n{"number":0,"att')
     with opened(tmp_path, spec) as controller:
         assert controller.records[0].values == {1: 5.0, 2: 4.0, 3: 3.0}
