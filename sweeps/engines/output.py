@@ -7,10 +7,9 @@ import ctypes
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from sweeps.paths import replace_file
 
@@ -30,8 +29,8 @@ def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
     if size <= limit:
         return
     with open(path, "r+b") as file:
-        file.seek(size - limit)
-        end = file.read()
+        file.seek(-limit, os.SEEK_END)
+        end = file.read(limit)
         replace_file(path.with_name(f"{path.stem}.1{path.suffix}"), end[end.find(b"\n") + 1 :])
         file.truncate(0)
 
@@ -96,32 +95,21 @@ def flush_all() -> None:
     _LIBC.fflush(None)
 
 
+def line_buffered() -> None:
+    """Write standard output line by line, so that a kill loses none of it; no character is refused."""
+    assert isinstance(sys.stdout, io.TextIOWrapper)  # a worker's standard output is a real stream
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
 def redirect_to(path: Path) -> None:
     """Send this process's output, that of C code and child processes included, to the end of ``path``."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    _redirect(log)
+    redirect(log)
     os.close(log)
 
 
-def _redirect(descriptor: int) -> None:
+def redirect(descriptor: int) -> None:
+    """Send this process's output to an open file."""
     flush_all()
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-
-
-class EarlyOutput:
-    """Collects what a worker prints before its first trial: what the user's module prints when imported."""
-
-    def __init__(self) -> None:
-        assert isinstance(sys.stdout, io.TextIOWrapper)  # a worker's standard output is a real stream
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-        self._file: BinaryIO | None = tempfile.TemporaryFile()  # noqa: SIM115  closed in print_once
-        _redirect(self._file.fileno())
-
-    def print_once(self) -> None:
-        """Write it to where output goes now."""
-        if self._file is not None:
-            self._file.seek(0)
-            os.write(2, self._file.read())
-            self._file.close()
-            self._file = None

@@ -51,9 +51,24 @@ class Driver:
         return alive
 
 
+@pytest.fixture
+def start(tmp_path):
+    """Start a driver of (engine, function) that ends with the test."""
+    drivers = []
+
+    def start(engine, function):
+        drivers.append(Driver(tmp_path, engine, function))
+        return drivers[-1]
+
+    yield start
+    for driver in drivers:
+        driver.process.kill()
+        driver.process.communicate()
+
+
 @pytest.mark.parametrize("engine", ["inline", "local"])
-def test_ctrl_c_once_stops_in_good_order(tmp_path, engine):
-    driver = Driver(tmp_path, engine, "slow")
+def test_ctrl_c_once_stops_in_good_order(start, engine):
+    driver = start(engine, "slow")
     driver.press_ctrl_c()
     driver.wait(10)
     assert driver.process.stdout.read().endswith("ended\n")
@@ -64,8 +79,8 @@ def test_ctrl_c_once_stops_in_good_order(tmp_path, engine):
 
 
 @pytest.mark.parametrize("engine", ["inline", "local"])
-def test_ctrl_c_twice_stops_within_two_seconds(tmp_path, engine):
-    driver = Driver(tmp_path, engine, "hangs_after_one_epoch")
+def test_ctrl_c_twice_stops_within_two_seconds(start, engine):
+    driver = start(engine, "hangs_after_one_epoch")
     driver.press_ctrl_c()
     time.sleep(0.3)
     assert driver.process.poll() is None  # the trial does not report, so the first one waits
@@ -77,8 +92,8 @@ def test_ctrl_c_twice_stops_within_two_seconds(tmp_path, engine):
 
 
 @pytest.mark.parametrize("function", ["slow", "leaves_processes_and_waits"])
-def test_kill_9_of_the_driver_leaves_no_process(tmp_path, function):
-    driver = Driver(tmp_path, "local", function)
+def test_kill_9_of_the_driver_leaves_no_process(start, function):
+    driver = start("local", function)
     assert len(marked_processes(driver.mark)) >= 4  # forkserver, supervisors, workers
     driver.process.kill()
     driver.wait(5)

@@ -181,10 +181,9 @@ def test_where_forking_is_unsafe_workers_are_new_interpreters(run, tmp_path, mon
 
 
 def test_a_module_that_kills_its_importer_spends_no_trial(run, tmp_path):
-    (tmp_path / "deadly.py").write_text("import os; os._exit(4)")
-    with pytest.raises(
-        TargetError, match="importing 'deadly:train' ended the worker process: exited with code 4"
-    ):
+    (tmp_path / "deadly.py").write_text("import os; print('about to go'); os._exit(4)")
+    message = "importing 'deadly:train' ended the worker process: exited with code 4\n\nabout to go"
+    with pytest.raises(TargetError, match=message):
         run("deadly:train")
     assert Sweep(tmp_path, "deadly:train").records() == []
 

@@ -8,10 +8,11 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.local.link import Link, Plan
@@ -19,6 +20,7 @@ from sweeps.engines.local.supervisor import GRACE, KILL, STATUS, TERMINATE
 from sweeps.engines.slots import Slot
 from sweeps.engines.timeouts import Deadlines
 from sweeps.messages import Died, TrialSpec
+from sweeps.paths import TrialPaths
 
 Message = tuple[Any, ...]
 
@@ -26,10 +28,11 @@ Message = tuple[Any, ...]
 class Member:
     """One worker process and what it is doing."""
 
-    def __init__(self, slot: Slot, link: Link, control: socket.socket) -> None:
+    def __init__(self, slot: Slot, link: Link, control: socket.socket, early: IO[bytes]) -> None:
         self.slot = slot
         self.link = link
         self.control = control
+        self._early = early  # its output before the first trial
         self.state: Literal["starting", "idle", "busy", "leaving"] = "starting"
         self.deadlines = Deadlines(None, None, 0.0)  # those of its trial
         self.late: str | None = None  # why it is being killed
@@ -46,7 +49,26 @@ class Member:
         self.state = "busy"
         self.trials += 1
         self.deadlines = deadlines
+        self.hand_over_output(TrialPaths(spec.directory).log)
         self.send(("run", spec))
+
+    def early_output(self) -> str:
+        """What it printed before its first trial: while the user's module was imported."""
+        if self._early.closed:
+            return ""
+        size = os.fstat(self._early.fileno()).st_size
+        return os.pread(self._early.fileno(), size, 0).decode(errors="replace")
+
+    def hand_over_output(self, log: Path) -> None:
+        """Keep what it printed so far in the log of its first trial."""
+        if text := self.early_output():
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(text)
+        self.close_output()
+
+    def close_output(self) -> None:
+        self._early.close()
 
     def order(self, order: bytes) -> None:
         """Tell its supervisor TERMINATE or KILL."""
@@ -70,8 +92,9 @@ class Crew:
 
     def hire(self, slot: Slot, target: str | None) -> Member:
         """Start a worker in ``slot`` that imports ``target``, or none; "ready" or "unusable" follows."""
-        link, control = self._launcher.start()
-        member = Member(slot, Link(link), control)
+        early = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  the member closes it
+        link, control = self._launcher.start(early.fileno())
+        member = Member(slot, Link(link), control, early)
         path = tuple(sys.path)
         member.send(
             Plan(target, self._search_path, path, self._directory, slot.device, slot.cpus, slot.visible)
@@ -93,7 +116,7 @@ class Crew:
         member.order(TERMINATE)
 
     def messages(self, timeout: float) -> Iterator[tuple[Member, Message]]:
-        """What workers say within ``timeout`` seconds, and ("ended", Died) as the last word of each."""
+        """What workers say within ``timeout`` seconds, and ("ended", Died, early output) as its last word."""
         for key, _ in self._selector.select(timeout):
             member: Member | None = key.data
             if member is None:
@@ -150,15 +173,17 @@ class Crew:
 
     def _ended(self, member: Member) -> Iterator[tuple[Member, Message]]:
         yield from self._heard(member)  # what it said before its end counts
-        status = _receive_status(member.control)
+        death = Died("crash", describe_status(_receive_status(member.control)))
+        said = member.early_output()
         self._forget(member)
-        yield member, ("ended", Died("crash", describe_status(status)))
+        yield member, ("ended", death, said)
 
     def _forget(self, member: Member) -> None:
         for end in (member.link.connection, member.control):
             with contextlib.suppress(KeyError):
                 self._selector.unregister(end)
             end.close()
+        member.close_output()
         self.members.remove(member)
 
 

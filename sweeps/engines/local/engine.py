@@ -89,6 +89,6 @@ class LocalEngine:
                 member.send(("call", job))
             case ("result", JobResult() as result):
                 return result
-            case ("ended", Died() as death):
+            case ("ended", Died() as death, _):
                 return JobResult(None, death)
         return None

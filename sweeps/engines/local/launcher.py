@@ -16,7 +16,7 @@ from sweeps.engines.local.supervisor import GRACE
 from sweeps.errors import SweepError
 
 _FORKSERVER = "from sweeps.engines.local.forkserver import main; main({descriptor}, {preload!r})"
-_WORKER = "from sweeps.engines.local.forkserver import serve; serve({link}, {control})"
+_WORKER = "from sweeps.engines.local.forkserver import serve; serve({}, {}, {})"
 # One thread while torch is imported, or the forkserver could not fork; a worker sets its own number.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -45,20 +45,22 @@ class Launcher:
         if not self._forks or self._greeted:
             return True
         connection = self._connection or self._start_server()
-        if not select.select([connection], [], [], timeout)[0]:
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        if not poll.poll(timeout * 1000):
             return False
         self._greet()
         return True
 
-    def start(self) -> tuple[socket.socket, socket.socket]:
-        """Start one worker; returns the driver's ends of (link, control)."""
+    def start(self, output: int) -> tuple[socket.socket, socket.socket]:
+        """Start one worker that prints to the descriptor ``output``; returns our ends of (link, control)."""
         link, its_link = socket.socketpair()
         control, its_control = socket.socketpair()
         with its_link, its_control:
-            if not self._fork(its_link, its_control):
-                code = _WORKER.format(link=its_link.fileno(), control=its_control.fileno())
+            descriptors = [its_link.fileno(), its_control.fileno(), output]
+            if not self._fork(descriptors):
                 self._interpreters = [process for process in self._interpreters if process.poll() is None]
-                self._interpreters.append(_python(code, [its_link, its_control]))
+                self._interpreters.append(_python(_WORKER.format(*descriptors), descriptors))
         return link, control
 
     def close(self) -> None:
@@ -70,7 +72,7 @@ class Launcher:
                 process.wait(GRACE)
         self._interpreters.clear()
 
-    def _fork(self, link: socket.socket, control: socket.socket) -> bool:
+    def _fork(self, descriptors: list[int]) -> bool:
         """False where forking is not safe."""
         for _ in range(2):  # a forkserver that was killed is replaced once
             while not self.ready(timeout=60.0):
@@ -78,7 +80,7 @@ class Launcher:
             if self._connection is None:
                 return False
             try:
-                socket.send_fds(self._connection, [FORK], [link.fileno(), control.fileno()])
+                socket.send_fds(self._connection, [FORK], descriptors)
                 return True
             except OSError:
                 self._end_server()
@@ -88,7 +90,7 @@ class Launcher:
         self._connection, its = socket.socketpair()
         with its:
             code = _FORKSERVER.format(descriptor=its.fileno(), preload=self._preload)
-            self._server = _python(code, [its])
+            self._server = _python(code, [its.fileno()])
         return self._connection
 
     def _greet(self) -> None:
@@ -114,7 +116,7 @@ class Launcher:
         self._greeted = False
 
 
-def _python(code: str, inherited: Sequence[socket.socket]) -> subprocess.Popen[bytes]:
+def _python(code: str, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
     """A new interpreter in a session of its own, so that the terminal's Ctrl-C does not reach it."""
     path = [str(Path(entry).absolute()) for entry in sys.path]
     # Threads that wait must not spin: the workers together have each core once.
@@ -124,6 +126,6 @@ def _python(code: str, inherited: Sequence[socket.socket]) -> subprocess.Popen[b
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         env=environment,
-        pass_fds=[end.fileno() for end in inherited],
+        pass_fds=inherited,
         start_new_session=True,
     )

@@ -15,6 +15,7 @@ from sweeps.errors import TargetError
 from sweeps.messages import Died, Exhausted, Interrupted, Outcome, Raised, TrialSpec, Wait
 from sweeps.paths import TrialPaths
 
+_SAID_CHARACTERS = 4_000  # of a worker that died while importing
 TICK = 0.25  # seconds between two looks at clocks and logs
 
 
@@ -67,8 +68,8 @@ class Shift:
                 self._changed = True
             case ("unusable", text):
                 raise TargetError(text)
-            case ("ended", death):
-                self._ended(member, death)
+            case ("ended", death, said):
+                self._ended(member, death, said)
 
     def look_after(self) -> None:
         """What has to happen now and then: late trials, long logs, the controller's tick."""
@@ -119,10 +120,11 @@ class Shift:
         limit = 1 if self._settings.isolation == "trial" else self._settings.max_trials_per_worker
         return limit is not None and member.trials >= limit
 
-    def _ended(self, member: Member, death: Died) -> None:
+    def _ended(self, member: Member, death: Died, said: str) -> None:
         self._changed = True
         if member.state == "starting":
-            raise TargetError(f"importing {self._settings.train!r} ended the worker process: {death.message}")
+            how = f"{death.message}\n\n{said[-_SAID_CHARACTERS:]}".rstrip()
+            raise TargetError(f"importing {self._settings.train!r} ended the worker process: {how}")
         if (spec := self._running.pop(member, None)) is not None:
             outcome = death if member.late is None else Died("hang", member.late)
             self._controller.finish(spec.number, spec.attempt, outcome)

@@ -89,12 +89,19 @@ class _Watch:
             self._child_died.recv(1024)
         if self._control not in ready:
             return True
-        order = self._control.recv(1)
+        order = self._order()
         if order == TERMINATE and self._deadline is None:
             self._deadline = time.monotonic() + GRACE
             os.kill(self._worker, signal.SIGTERM)
             return True
         return order == TERMINATE  # KILL, or the driver is gone
+
+    def _order(self) -> bytes:
+        """The driver's word; empty if the driver is gone."""
+        try:
+            return self._control.recv(1)
+        except ConnectionResetError:
+            return b""
 
     def _reap(self) -> None:
         """Take note of every child that has ended: the worker, and orphans that became ours."""

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from sweeps.engines.base import Job, JobResult
 from sweeps.engines.jobs import run_job
 from sweeps.engines.local.link import Link, Plan
-from sweeps.engines.output import EarlyOutput, cap_log, flush_all, redirect_to
+from sweeps.engines.output import cap_log, flush_all, line_buffered, redirect_to
 from sweeps.errors import TargetError
 from sweeps.messages import Decision, Outcome, TrialSpec
 from sweeps.paths import TrialPaths
@@ -32,7 +32,7 @@ def work(connection: socket.socket) -> None:
     link = Link(connection)
     plan: Plan = link.receive()
     prepare_process(plan)
-    early = EarlyOutput()
+    line_buffered()
     try:
         train = load_function(plan.target, plan.search_path) if plan.target else None
     except TargetError as error:
@@ -42,7 +42,7 @@ def work(connection: socket.socket) -> None:
     gc.freeze()
     link.send(("ready",))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the driver is gone
-        _Worker(link, plan, train, early).serve()
+        _Worker(link, plan, train).serve()
     _exit()
 
 
@@ -88,14 +88,10 @@ def _limit_threads(cpus: int) -> None:
 class _Worker:
     """Runs what the driver sends; its report channel to the controller is the same link."""
 
-    def __init__(
-        self, link: Link, plan: Plan, train: Callable[[Trial], Any] | None, early: EarlyOutput
-    ) -> None:
+    def __init__(self, link: Link, plan: Plan, train: Callable[[Trial], Any] | None) -> None:
         self._link = link
         self._plan = plan
         self._train = train
-        self._early = early
-        self._spec: TrialSpec | None = None
 
     def serve(self) -> None:
         while True:
@@ -125,7 +121,6 @@ class _Worker:
     def _begin(self, spec: TrialSpec) -> None:
         spec.directory.mkdir(parents=True, exist_ok=True)
         redirect_to(TrialPaths(spec.directory).log)
-        self._early.print_once()
         os.chdir(self._plan.directory)
 
     def _end(self, spec: TrialSpec) -> None:
