@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,14 @@ class Sweep:
 
 def states(records: list[TrialRecord]) -> list[tuple[str, str | None]]:
     return [(record.state, record.stop_reason) for record in records]
+
+
+def survivors(mark: str, seconds: float = 1.0) -> dict[int, str]:
+    """What is still alive with ``mark`` after at most ``seconds``: a supervisor ends just after its last word."""
+    deadline = time.monotonic() + seconds
+    while (alive := marked_processes(mark)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return alive
 
 
 def marked_processes(mark: str) -> dict[int, str]:

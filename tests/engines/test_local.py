@@ -8,7 +8,7 @@ import pytest
 
 from sweeps.engines.local.engine import LocalEngine
 from tests.engines.conformance import EngineSuite
-from tests.engines.harness import MARK, marked_processes
+from tests.engines.harness import MARK, survivors
 
 
 class TestLocal(EngineSuite):
@@ -19,7 +19,7 @@ class TestLocal(EngineSuite):
         yield
         for engine in make.engines:
             engine.close()
-        assert marked_processes(mark) == {}
+        assert survivors(mark) == {}
 
     def create(self, settings):
         # The trivial functions need no torch.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.harness import MARK, Sweep, marked_processes
+from tests.engines.harness import MARK, Sweep, marked_processes, survivors
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,13 +43,6 @@ class Driver:
         self.process.wait(seconds)
         return time.monotonic() - began
 
-    def survivors(self, seconds: float = 2.0) -> dict[int, str]:
-        """What is still alive of it after at most ``seconds``."""
-        deadline = time.monotonic() + seconds
-        while (alive := marked_processes(self.mark)) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return alive
-
 
 @pytest.fixture
 def start(tmp_path):
@@ -75,7 +68,7 @@ def test_ctrl_c_once_stops_in_good_order(start, engine):
     records = driver.sweep.records()
     assert {record.state for record in records} == {"INTERRUPTED"}
     assert all(record.epochs >= 1 for record in records if record.number == 0)
-    assert driver.survivors() == {}
+    assert survivors(driver.mark) == {}
 
 
 @pytest.mark.parametrize("engine", ["inline", "local"])
@@ -88,7 +81,7 @@ def test_ctrl_c_twice_stops_within_two_seconds(start, engine):
     assert driver.wait(10) < 2.5
     assert driver.process.stdout.read().endswith("ended\n")
     assert {record.state for record in driver.sweep.records()} == {"INTERRUPTED"}
-    assert driver.survivors() == {}
+    assert survivors(driver.mark) == {}
 
 
 @pytest.mark.parametrize("function", ["slow", "leaves_processes_and_waits"])
@@ -97,4 +90,4 @@ def test_kill_9_of_the_driver_leaves_no_process(start, function):
     assert len(marked_processes(driver.mark)) >= 4  # forkserver, supervisors, workers
     driver.process.kill()
     driver.wait(5)
-    assert driver.survivors() == {}
+    assert survivors(driver.mark) == {}

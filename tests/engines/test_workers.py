@@ -13,7 +13,7 @@ from sweeps.engines import Job
 from sweeps.engines.local.engine import LocalEngine
 from sweeps.errors import SweepError, TargetError
 from sweeps.messages import Died, TrialSpec
-from tests.engines.harness import MARK, Sweep, marked_processes, states
+from tests.engines.harness import MARK, Sweep, marked_processes, states, survivors
 
 FINISHED = ("COMPLETE", "finished")
 
@@ -40,7 +40,7 @@ def run(tmp_path, mark):
         return sweep, records
 
     yield run
-    assert marked_processes(mark) == {}
+    assert survivors(mark) == {}
 
 
 @pytest.mark.parametrize(
@@ -213,4 +213,4 @@ def test_a_job_that_dies_says_how(tmp_path, mark):
     result = engine.call(Job(spec, "dies:test", tmp_path / "best", ()))
     assert (result.value, result.outcome) == (None, Died("crash", "exited with code 5"))
     engine.close()
-    assert marked_processes(mark) == {}
+    assert survivors(mark) == {}
