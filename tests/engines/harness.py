@@ -101,7 +101,7 @@ def states(records: list[TrialRecord]) -> list[tuple[str, str | None]]:
 
 
 def survivors(mark: str, seconds: float = 1.0) -> dict[int, str]:
-    """What still lives with ``mark`` after at most ``seconds``: a supervisor exits just after its last word."""
+    """What lives with ``mark`` after at most ``seconds``: a supervisor exits just after its last word."""
     deadline = time.monotonic() + seconds
     while (alive := marked_processes(mark)) and time.monotonic() < deadline:
         time.sleep(0.01)
