@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module imports from its own layer and from those below it, never from above.
 LAYERS = [
-    {"sweeps.cli"},
+    {"sweeps.cli", "sweeps.__main__"},
     {"sweeps.api"},
     {"sweeps.runner"},
     {"sweeps.controller", "sweeps.engines", "sweeps.results", "sweeps.finals", "sweeps.export"},

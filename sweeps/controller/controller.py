@@ -326,6 +326,15 @@ class Controller:
         """Wall time in seconds, over all runs of this sweep."""
         return self._stopwatch.elapsed()
 
+    @property
+    def nothing_left(self) -> bool:
+        """Whether every `ask` will say Exhausted; asking this changes nothing."""
+        if self._running or self._waiting:
+            return self._wall_spent() and not self._running
+        trials = self._spec.budget.trials
+        spent = trials is not None and len(self.records) >= trials
+        return spent or self._wall_spent() or self._proposals.exhausted
+
     def interrupt(self) -> None:
         """Hand out nothing more and stop every trial at its next report. Safe in a signal handler."""
         self.interrupted = True

@@ -29,6 +29,11 @@ class Proposals:
         """This configuration has its trial; it is not proposed again."""
         self._visited.add(self._space.key(params))
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether a finite space is fully visited."""
+        return self._size is not None and len(self._visited) >= self._size
+
     def next(self, number: int, within: Mapping[str, Any]) -> Proposal | None:
         """A configuration for trial ``number``; None when the space (``within`` it) is fully visited.
 
@@ -38,7 +43,7 @@ class Proposals:
         queued = self._queued(within)
         if queued is not None:
             return Proposal(dict(queued))
-        if self._size is not None and len(self._visited) >= self._size:
+        if self.exhausted:
             return None
         for redraw in range(REDRAWS):
             proposal = self._sampler.suggest(Draw(number, redraw, within))

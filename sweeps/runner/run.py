@@ -148,7 +148,10 @@ def _execute(run: _Run) -> Outcome:
         controller, writer = _open_controller(run, store, engine, stack)
         with Signals(controller.interrupt, engine.kill) as signals:
             controller.start(engine.workers)
-            engine.run(controller)
+            if controller.nothing_left:
+                controller.ask()  # says why
+            else:
+                engine.run(controller)
             controller.close()
             writer.write(controller.records, journal_stamp(run.paths))
             signals.stop = engine.kill  # from here on there is nothing left to stop in good order
