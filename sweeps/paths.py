@@ -3,7 +3,7 @@
 results/cnn/
     sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
     trials.parquet  trials.csv  epochs.parquet
-    trials/0007/   metrics.jsonl  log.txt  last.pt  best.pt  (*.sha256 beside each .pt)
+    trials/0007/   metrics.jsonl  log.txt  last.pt  best.pt  (*.sha256 beside each .pt; log.1.txt)
     best/          model.safetensors  config.json  metrics.json  selection.json  test.json
 """
 
@@ -130,6 +130,16 @@ def shown(path: Path) -> str:
 def checksum_path(checkpoint: Path) -> Path:
     """Where the sha256 of ``checkpoint`` is kept."""
     return checkpoint.with_name(checkpoint.name + ".sha256")
+
+
+def previous_path(checkpoint: Path) -> Path:
+    """Where the checkpoint before ``checkpoint`` is kept while its trial runs: best.prev.pt."""
+    return checkpoint.with_name(f"{checkpoint.stem}.prev{checkpoint.suffix}")
+
+
+def rotated_path(log: Path) -> Path:
+    """Where the beginning of a long ``log`` went: log.1.txt."""
+    return log.with_name(f"{log.stem}.1{log.suffix}")
 
 
 def replace_file(path: Path, data: bytes) -> None:

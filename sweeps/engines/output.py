@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from sweeps.paths import replace_file
+from sweeps.paths import replace_file, rotated_path
 
 _LIBC = ctypes.CDLL(None)
 LOG_BYTES = 5_000_000  # log.txt and log.1.txt are each cut to this
@@ -31,7 +31,7 @@ def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
     with open(path, "r+b") as file:
         file.seek(-limit, os.SEEK_END)
         end = file.read(limit)
-        replace_file(path.with_name(f"{path.stem}.1{path.suffix}"), end[end.find(b"\n") + 1 :])
+        replace_file(rotated_path(path), end[end.find(b"\n") + 1 :])
         file.truncate(0)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import CheckpointError
-from sweeps.paths import checksum_path, replace_file
+from sweeps.paths import checksum_path, previous_path, replace_file
 from sweeps.trial.plain import decode, encode
 
 State = dict[str, Any]
@@ -32,7 +32,7 @@ class Checkpoint:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.previous = path.with_name(f"{path.stem}.prev{path.suffix}")
+        self.previous = previous_path(path)
         self._hash: str | None = None
 
     def save(self, state: State) -> None:
