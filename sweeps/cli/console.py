@@ -6,10 +6,13 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import UsageError
 from sweeps.paths import RunPaths
+
+if TYPE_CHECKING:
+    from sweeps.results import Winner
 
 JSON_VERSION = 1
 
@@ -43,6 +46,25 @@ def _strict(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def winner_document(winner: Winner) -> dict[str, Any]:
+    """The winner as ``--json`` prints it."""
+    return {
+        "number": winner.number,
+        "metric": winner.metric,
+        "value": winner.value,
+        "epoch": winner.epoch,
+        "params": dict(winner.params),
+        "test": None if winner.test is None else dict(winner.test),
+    }
+
+
+def print_winner(winner: Winner) -> None:
+    """The winner and its test, for a person."""
+    print(f"winner: trial {winner.number}, {winner.metric} {short(winner.value)} at epoch {winner.epoch}")
+    if winner.test is not None:
+        print(f"test:   {pairs(winner.test)}")
 
 
 def say(text: str) -> None:

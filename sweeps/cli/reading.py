@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sweeps.cli.console import find_run, pairs, print_json, short
+from sweeps.cli.console import find_run, print_json, print_winner, winner_document
 from sweeps.errors import NoUsableTrialError, UsageError
+
+if TYPE_CHECKING:
+    from sweeps.results import Results, Winner
 
 STATES = ("COMPLETE", "PRUNED", "FAILED", "INTERRUPTED", "RUNNING")
 
@@ -17,38 +20,25 @@ def show_command(name: str, top: int, *, as_json: bool) -> int:
     from sweeps.results import load
 
     results = load(find_run(name).root)
-    ranked = rank(results)
+    ranked, winner = rank(results), _winner(results)
     states = dict(Counter(ranked["state"]))
     if as_json:
+        best = None if winner is None else winner_document(winner)
         rows = records(ranked.head(top))
-        print_json(
-            "show", {"name": results.spec.name, "states": states, "best": _best(results), "trials": rows}
-        )
+        print_json("show", {"name": results.spec.name, "states": states, "best": best, "trials": rows})
         return 0
     print_table(ranked.head(top), results.spec.metric.name)
     print("  ".join(f"{count} {state.lower()}" for state, count in sorted(states.items())) or "no trials yet")
-    best = _best(results)
-    if best is not None:
-        at = f"{best['metric']} {short(best['value'])} at epoch {best['epoch']}"
-        print(f"winner: trial {best['number']}, {at}")
-        if best["test"]:
-            print(f"test:   {pairs(best['test'])}")
+    if winner is not None:
+        print_winner(winner)
     return 0
 
 
-def _best(results: Any) -> dict[str, Any] | None:
+def _winner(results: Results) -> Winner | None:
     try:
-        winner = results.best
+        return results.best
     except NoUsableTrialError:
         return None
-    return {
-        "number": winner.number,
-        "metric": winner.metric,
-        "value": winner.value,
-        "epoch": winner.epoch,
-        "params": dict(winner.params),
-        "test": None if winner.test is None else dict(winner.test),
-    }
 
 
 def trials_command(name: str, state: str | None, *, as_json: bool) -> int:

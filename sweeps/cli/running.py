@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.cli.console import find_run, pairs, print_json, say, short
+from sweeps.cli.console import find_run, print_json, print_winner, say, winner_document
 from sweeps.cli.display import display
 from sweeps.cli.tables import print_top
 from sweeps.controller import Observer
@@ -47,34 +47,20 @@ def _watched(start: Callable[[list[Observer]], Outcome], command: str, as_json: 
 
 def _print_result(outcome: Outcome) -> None:
     print_top(outcome.directory, top=10)
-    winner = outcome.winner
-    if winner is None:
+    if outcome.winner is None:
         return
-    print(f"winner: trial {winner.number}, {winner.metric} {short(winner.value)} at epoch {winner.epoch}")
-    if winner.test is not None:
-        print(f"test:   {pairs(winner.test)}")
+    print_winner(outcome.winner)
     print(f"files:  {shown(outcome.directory / 'best')}")
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
     """The outcome as `--json` prints it."""
-    winner = outcome.winner
-    best = None
-    if winner is not None:
-        best = {
-            "number": winner.number,
-            "metric": winner.metric,
-            "value": winner.value,
-            "epoch": winner.epoch,
-            "params": dict(winner.params),
-            "test": None if winner.test is None else dict(winner.test),
-        }
     return {
         "name": outcome.spec.name,
         "directory": str(outcome.directory),
         "reason": outcome.reason,
         "states": dict(outcome.states),
-        "best": best,
+        "best": None if outcome.winner is None else winner_document(outcome.winner),
         "notes": list(outcome.notes),
         "exit_code": outcome.exit_code,
     }
