@@ -49,7 +49,7 @@ def overrides(values: Mapping[str, Any] | None) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in (values or {}).items()]
 
 
-def _results(outcome: runner.Outcome) -> Results:
-    if outcome.exit_code >= 128:
+def _results(result: runner.RunResult) -> Results:
+    if result.exit_code >= 128:
         raise KeyboardInterrupt
-    return load(outcome.directory)
+    return load(result.directory)

@@ -7,16 +7,17 @@ arguments, so what a component accepts is written once: in its signature.
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UsageError
+from sweeps.trial import load_function
 
 # What the sweep itself supplies where a factory asks for it; never an option of the YAML.
-SUPPLIED: Mapping[str, Any] = {"seed": 0, "goal": "minimize", "epochs": 100, "parallel": False}
+SUPPLIED: Mapping[str, Any] = {"seed": 0, "goal": "minimize", "epochs": 100, "parallel": False, "space": None}
 
 _SCALARS: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
@@ -54,24 +55,39 @@ class Entry:
 
 
 def is_user_factory(name: str) -> bool:
+    """Whether ``name`` is ``package.module:factory`` rather than a name of ours."""
     return ":" in name
 
 
-def load_factory(name: str) -> Callable[..., Any]:
-    """Import ``package.module:factory``.
+def user_entry(kind: str, name: str, options: Mapping[str, Any], search_path: Sequence[Path]) -> Entry:
+    """The user's ``package.module:factory``, looked up as the training function is, its options checked.
 
     Raises:
-        UsageError: no such module, or nothing callable of that name in it.
+        TargetError: it cannot be imported.
+        UsageError: an option that it does not take, or lacks.
     """
-    module_name, _, attribute = name.partition(":")
+    entry = Entry(load_function(name, search_path))
     try:
-        factory = getattr(importlib.import_module(module_name), attribute, None)
-    except ImportError as error:
-        raise UsageError(f"{name}: package.module:factory must be importable, and is not: {error}") from error
-    if not callable(factory):
-        raise UsageError(f"{name}: {module_name} has no callable named {attribute!r}: check the spelling")
-    made: Callable[..., Any] = factory
-    return made
+        problems = _unknown(kind, name, entry, options) or _missing(kind, name, entry, options)
+    except ValueError as error:  # a builtin without a signature
+        raise UsageError(
+            f"{kind} {name}: a factory must be a function or class of Python: {error}"
+        ) from error
+    if problems:
+        raise UsageError("\n".join(problem.message for problem in problems))
+    return entry
+
+
+def call_factory(kind: str, name: str, make: Callable[[], Any]) -> Any:
+    """Build a component, whatever the user's factory raises translated.
+
+    Raises:
+        UsageError: the factory raised.
+    """
+    try:
+        return make()
+    except (TypeError, ValueError, AssertionError, ArithmeticError, LookupError) as error:
+        raise UsageError(f"{kind} {name} could not be built from its options: {error}") from error
 
 
 def find_problems(
@@ -120,7 +136,7 @@ def _mistyped(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) ->
         types = tuple(t for word in words for t in _SCALARS.get(word, ()))
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
         if types and not fits and not (value is None and "None" in words):
-            listed = " or ".join(sorted(words))
+            listed = " or ".join(sorted(words)).replace("None", "null")
             problems.append(Problem(key, f"{kind} {name}: {key} must be {listed}, not {value!r}"))
     return problems
 
@@ -132,7 +148,7 @@ def _refused(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> 
     except (TypeError, ValueError, UsageError) as error:
         key = next((key for key in options if key in str(error)), "name")
         shown = ", ".join(f"{key}: {value}" for key, value in options.items())
-        return [Problem(key, f"{kind} {name} refuses these options ({shown}): {error}")]
+        return [Problem(key, f"{kind} {name} refuses {{{shown}}}: {error}")]
     return []
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from sweeps.errors import UsageError
 
 # The user name must not hold "/", or a password-free address with "@" further on would match.
 _USER_PASSWORD = re.compile(r"(://[^\s/:@]*:)\S*(?=@)")
@@ -15,6 +18,27 @@ def driver_url(url: str) -> str:
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
     return url
+
+
+def absolute_url(url: str) -> str:
+    """``url`` with a SQLite file's relative path made absolute: a sweep is resumed from any directory."""
+    path = _sqlite_file(url)
+    return url if path is None else f"sqlite:///{path.absolute()}"
+
+
+def require_database(url: str) -> None:
+    """Reading must not create a database.
+
+    Raises:
+        UsageError: the SQLite file is not there.
+    """
+    path = _sqlite_file(url)
+    if path is not None and not path.exists():
+        raise UsageError(f"storage: the sweep's database must be where it was made, and {path} is not there")
+
+
+def _sqlite_file(url: str) -> Path | None:
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def mask_password(text: str) -> str:

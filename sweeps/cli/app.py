@@ -113,7 +113,6 @@ def logs(
 @app.command()
 def test(
     run: Run,
-    trial: Annotated[int | None, typer.Option("--trial", min=0, help="Default: the winner.")] = None,
     again: Annotated[
         str | None, typer.Option("--again", metavar="REASON", help="Why a second trial is tested; recorded.")
     ] = None,
@@ -122,7 +121,7 @@ def test(
     """Evaluate the winner on the test split, once."""
     from sweeps.cli.releasing import test_command
 
-    _exit(test_command(run, trial, again, as_json=json))
+    _exit(test_command(run, again, as_json=json))
 
 
 @app.command()

@@ -11,10 +11,9 @@ from typing import Any
 
 from sweeps.cli.console import pairs, print_json
 from sweeps.errors import TargetError
-from sweeps.runner import search_path
+from sweeps.runner import check_runnable, search_path
 from sweeps.seeding import generator
 from sweeps.spec import SweepSpec, json_schema, load_spec
-from sweeps.trial import source_hash
 
 _IMPORT = """
 import sys
@@ -31,7 +30,7 @@ except SweepError as error:
 
 def check_command(path: Path, overrides: Sequence[str], samples: int, import_: bool, *, as_json: bool) -> int:
     spec = load_spec(path, overrides)
-    source_hash(spec.train, search_path(spec))
+    check_runnable(spec, search_path(spec))
     if import_:
         _import_functions(spec)
     drawn = _samples(spec, samples)

@@ -27,9 +27,7 @@ def find_run(name: str) -> RunPaths:
         paths = RunPaths(candidate.absolute())
         if paths.resolved_yaml.exists():
             return paths
-    raise UsageError(
-        f"{name}: no sweep in this folder, nor in results/{name}: give the folder `sweep run` made"
-    )
+    raise UsageError(f"{name}: no sweep in this folder or under results/: give the folder `sweep run` made")
 
 
 def print_json(command: str, document: dict[str, Any]) -> None:
@@ -73,7 +71,7 @@ def say(text: str) -> None:
 
 
 def short(value: Any) -> str:
-    """A value as a table cell: at most 6 significant digits, no control characters."""
+    """A value as a table cell: 4 significant digits, no control characters."""
     if isinstance(value, bool) or value is None:
         return str(value).lower() if value is not None else "-"
     if isinstance(value, float):

@@ -69,6 +69,15 @@ def _ended(event: TrialEnded) -> str:
 
 
 @dataclass(slots=True)
+class Running:
+    """One running trial: where, its latest metrics, its epoch."""
+
+    worker: str
+    latest: str
+    epoch: int = 0
+
+
+@dataclass(slots=True)
 class Progress:
     """What the live picture shows, kept up to date by the controller's events."""
 
@@ -79,7 +88,7 @@ class Progress:
     workers: int = 0
     ended_here: int = 0
     states: dict[str, int] = field(default_factory=dict)
-    running: dict[int, tuple[int, str]] = field(default_factory=dict)  # number -> (epoch, latest metrics)
+    running: dict[int, Running] = field(default_factory=dict)  # by trial number
     best: tuple[int, float] | None = None
 
     def __call__(self, event: Event) -> None:
@@ -89,17 +98,22 @@ class Progress:
                 self.total, self.states = event.budget_trials, dict(event.states)
                 self.best, self.metric = event.best, event.metric
             case TrialStarted():
-                self.running[event.number] = (0, pairs(event.params))
+                self.running[event.number] = Running(event.worker, pairs(event.params))
+                if event.number < self.started:  # one that was cut short goes on
+                    self.states["INTERRUPTED"] = self.states.get("INTERRUPTED", 1) - 1
                 self.started = max(self.started, event.number + 1)
             case EpochReported():
-                self.running[event.number] = (event.epoch, pairs(event.metrics))
+                running = self.running[event.number]
+                running.epoch, running.latest = event.epoch, pairs(event.metrics)
             case TrialEnded():
                 self._end(event)
 
     def _end(self, event: TrialEnded) -> None:
         record = event.record
         self.running.pop(record.number, None)
-        if not event.retry:
+        if event.retry:
+            self.states["INTERRUPTED"] = self.states.get("INTERRUPTED", 0) + 1
+        else:
             self.states[record.state] = self.states.get(record.state, 0) + 1
             self.ended_here += record.ended
         if event.best is not None:
@@ -132,14 +146,15 @@ def render(progress: Progress) -> RenderableType:
     from rich.text import Text
 
     total = f"/{progress.total}" if progress.total else ""
-    counts = ", ".join(f"{count} {state.lower()}" for state, count in sorted(progress.states.items()))
-    head = f"trials {progress.started}{total}   {counts or 'none ended yet'}   ETA {progress.eta()}"
+    counts = [f"{count} {state.lower()}" for state, count in sorted(progress.states.items()) if count]
+    counts.insert(0, f"{len(progress.running)} running")
+    head = f"trials {progress.started}{total}   {', '.join(counts)}   ETA {progress.eta()}"
     best = "best so far: none"
     if progress.best is not None:
         best = f"best so far: {progress.metric} {short(progress.best[1])} (trial {progress.best[0]})"
     table = Table(box=None, pad_edge=False)
-    for column in ("trial", "epoch", "latest"):
+    for column in ("worker", "trial", "epoch", "latest"):
         table.add_column(column, overflow="ellipsis", no_wrap=True)
-    for number, (epoch, latest) in sorted(progress.running.items())[:16]:
-        table.add_row(str(number), str(epoch), Text(latest))
+    for number, running in sorted(progress.running.items(), key=lambda item: item[1].worker)[:16]:
+        table.add_row(running.worker, str(number), str(running.epoch), Text(running.latest))
     return Group(Text(head), Text(plain(best)), table)

@@ -12,13 +12,13 @@ from sweeps.cli.display import display
 from sweeps.cli.tables import print_top
 from sweeps.controller import Observer
 from sweeps.paths import shown
-from sweeps.runner import Outcome, resume, run
+from sweeps.runner import RunResult, resume, run
 
 
 def run_command(
     spec: Path, overrides: Sequence[str], results: Path, fresh: bool, *, as_json: bool, quiet: bool
 ) -> int:
-    def start(observers: list[Observer]) -> Outcome:
+    def start(observers: list[Observer]) -> RunResult:
         return run(spec, overrides, results=results, fresh=fresh, observers=observers, command=sys.argv)
 
     return _watched(start, "run", as_json, quiet)
@@ -27,40 +27,40 @@ def run_command(
 def resume_command(name: str, overrides: Sequence[str], *, as_json: bool, quiet: bool) -> int:
     paths = find_run(name)
 
-    def start(observers: list[Observer]) -> Outcome:
+    def start(observers: list[Observer]) -> RunResult:
         return resume(paths.root, overrides, observers=observers)
 
     return _watched(start, "resume", as_json, quiet)
 
 
-def _watched(start: Callable[[list[Observer]], Outcome], command: str, as_json: bool, quiet: bool) -> int:
+def _watched(start: Callable[[list[Observer]], RunResult], command: str, as_json: bool, quiet: bool) -> int:
     with display(quiet) as observers:
-        outcome = start(observers)
-    for note in outcome.notes:
+        result = start(observers)
+    for note in result.notes:
         say(f"sweep: {note}")
     if as_json:
-        print_json(command, document(outcome))
+        print_json(command, document(result))
     else:
-        _print_result(outcome)
-    return outcome.exit_code
+        _print_result(result)
+    return result.exit_code
 
 
-def _print_result(outcome: Outcome) -> None:
-    print_top(outcome.directory, top=10)
-    if outcome.winner is None:
+def _print_result(result: RunResult) -> None:
+    print_top(result.directory, top=10)
+    if result.winner is None:
         return
-    print_winner(outcome.winner)
-    print(f"files:  {shown(outcome.directory / 'best')}")
+    print_winner(result.winner)
+    print(f"files:  {shown(result.directory / 'best')}")
 
 
-def document(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as `--json` prints it."""
+def document(result: RunResult) -> dict[str, Any]:
+    """The result as `--json` prints it."""
     return {
-        "name": outcome.spec.name,
-        "directory": str(outcome.directory),
-        "reason": outcome.reason,
-        "states": dict(outcome.states),
-        "best": None if outcome.winner is None else winner_document(outcome.winner),
-        "notes": list(outcome.notes),
-        "exit_code": outcome.exit_code,
+        "name": result.spec.name,
+        "directory": str(result.directory),
+        "reason": result.reason,
+        "states": dict(result.states),
+        "best": None if result.winner is None else winner_document(result.winner),
+        "notes": list(result.notes),
+        "exit_code": result.exit_code,
     }

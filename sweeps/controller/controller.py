@@ -8,6 +8,7 @@ message that comes twice gets the answer it got before.
 from __future__ import annotations
 
 import math
+import shutil
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from sweeps.controller.events import (
     TrialEnded,
     TrialStarted,
 )
-from sweeps.controller.proposals import Proposals
+from sweeps.controller.proposals import Proposals, inside
 from sweeps.controller.resume import missing_epochs
 from sweeps.controller.verdict import Verdict, verdict_of
 from sweeps.messages import (
@@ -48,7 +49,7 @@ from sweeps.space.distributions import distribution, to_optuna
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord, is_better
 
-ELAPSED_INTERVAL = 10.0  # seconds between records of the wall time used
+ELAPSED_INTERVAL = 2.0  # seconds: the most wall time that a kill makes the budget forget
 _CONTINUE = Continue()
 
 
@@ -105,11 +106,13 @@ class Controller:
         """Take up the study where it stands: decided trials end, cut-short ones wait for a worker."""
         for record in self.records:
             self._proposals.visit(record.params)
+        self._pruner.replay(self.records)
         for record in self.records:
             if record.state == "RUNNING":
                 self._take_up(record)
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
-        self._pruner.replay(self.records)
+        self._store.write_progress(self.elapsed)  # it may have ended before, and does no more
+        self._store.sync()
         for record in self.records:
             self._rank(record)
         self._emit(
@@ -145,9 +148,10 @@ class Controller:
     def ask(
         self, n: int = 1, within: Mapping[str, Any] | None = None, worker: str = ""
     ) -> list[TrialSpec] | Wait | Exhausted:
-        """Up to ``n`` attempts to run now, each with the parameters ``within`` fixes.
+        """Up to ``n`` attempts to run now, each with the values that ``within`` gives its parameters.
 
-        ``Exhausted`` comes only when nothing that runs could still be retried.
+        ``Exhausted`` comes only when nothing will ever run again. ``Wait`` means: nothing now. With
+        ``within`` it may also mean that there is nothing for these values: ask without them.
         """
         specs: list[TrialSpec] = []
         while len(specs) < n:
@@ -169,18 +173,20 @@ class Controller:
             return self._wait_or_end("budget.trials")
         proposal = self._proposals.next(len(self.records), within)
         if proposal is None:
-            return self._wait_or_end("space exhausted")
+            return (
+                Wait() if within and not self._proposals.exhausted else self._wait_or_end("space exhausted")
+            )
         return self._enter(proposal.params, proposal.attributes, worker)
 
     def _take_waiting(self, within: Mapping[str, Any]) -> TrialRecord | None:
         for record in self._waiting:
-            if all(record.params.get(name) == value for name, value in within.items()):
+            if inside(record.params, within):
                 self._waiting.remove(record)
                 return record
         return None
 
     def _wait_or_end(self, reason: str) -> Wait | Exhausted:
-        if any(self._may_retry(attempt.record) for attempt in self._running.values()):
+        if self._waiting or any(self._may_retry(attempt.record) for attempt in self._running.values()):
             return Wait()
         return self._end(reason)
 
@@ -190,6 +196,7 @@ class Controller:
 
     def _enter(self, params: dict[str, Any], attributes: Mapping[str, Any], worker: str) -> TrialSpec:
         record = TrialRecord(len(self.records), params, worker=worker, started=self._clock.time())
+        _clear(self._paths.trial(record.number).directory)
         stored = {name: to_optuna(self._domains[name], value) for name, value in params.items()}
         self._store.enter(record, stored, {name: self._distributions[name] for name in params}, attributes)
         self.records.append(record)
@@ -225,12 +232,13 @@ class Controller:
         running = self._attempt(trial, attempt, "report")
         if running is None:
             return Stop("stale")
-        if running.last is not None and running.last[0] == epoch:
+        if running.last is not None and epoch <= running.last[0]:
             return running.last[1]
-        decision = running.stop or self._judge(running, epoch, metrics[self._spec.metric.name])
-        running.last = (epoch, decision)
-        if isinstance(decision, Stop) and running.stop is None:
-            self._decide(running, decision)
+        with self._store.transaction():
+            decision = running.stop or self._judge(running, epoch, metrics[self._spec.metric.name])
+            running.last = (epoch, decision)
+            if isinstance(decision, Stop) and running.stop is None:
+                self._decide(running, decision, epoch)
         self._emit(EpochReported(self._clock.time(), trial, attempt, epoch, metrics, decision))
         return decision
 
@@ -265,11 +273,12 @@ class Controller:
         best = min if self._spec.metric.goal == "minimize" else max
         return best(value for e, value in record.values.items() if e <= epoch)
 
-    def _decide(self, running: _Attempt, stop: Stop) -> None:
-        """A decision is in the study before it is sent: a crash cannot turn it into its opposite."""
+    def _decide(self, running: _Attempt, stop: Stop, epoch: int) -> None:
+        """A decision enters the study with its epoch, before it is sent: a crash cannot turn it round."""
         running.stop = stop
         if stop.reason != "interrupted":
             running.record.stop_reason = stop.reason
+            running.record.forget_after(epoch, self._spec.metric.goal)
             self._store.write_decision(running.record)
 
     # --- finish -----------------------------------------------------------------------------
@@ -293,11 +302,16 @@ class Controller:
         """Give the trial its state, or a place in the queue; returns whether a failure is retried."""
         retry = verdict.state == "FAILED" and self._count_failure(record, verdict)
         record.state = "INTERRUPTED" if retry else verdict.state
-        record.stop_reason, record.error = verdict.reason, verdict.error
-        if record.ended:
-            self._store.finish(record)
-        else:
-            self._store.requeue(record)
+        record.stop_reason = "interrupted" if retry else verdict.reason
+        record.error = verdict.error
+        with self._store.transaction():
+            self._store.write_progress(self.elapsed)
+            if record.ended:
+                self._store.finish(record)
+            else:
+                self._store.requeue(record)
+        self._store.sync()
+        if not record.ended:
             self._waiting.append(record)
         if record.state == "COMPLETE":
             self._pruner.ended(record)
@@ -350,7 +364,9 @@ class Controller:
 
     def close(self) -> None:
         """After the engine has ended: the wall time used is stored, and the last event sent."""
-        reason = self.end_reason or "interrupted"
+        unfinished = self.interrupted and not all(record.ended for record in self.records)
+        reason = "interrupted" if unfinished else self.end_reason or "interrupted"
+        self.end_reason = reason
         self._store.write_progress(self.elapsed, reason)
         self._store.sync()
         self._emit(SweepEnded(self._clock.time(), reason))
@@ -369,3 +385,9 @@ class Controller:
     def _emit(self, event: Event) -> None:
         for observer in self._observers:
             observer(event)
+
+
+def _clear(directory: Path) -> None:
+    """A new trial must not start from the checkpoint of one that the journal lost with its last second."""
+    if directory.exists():
+        shutil.rmtree(directory)

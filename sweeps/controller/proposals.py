@@ -8,7 +8,7 @@ from typing import Any
 from sweeps.errors import UsageError
 from sweeps.samplers import Draw, Proposal, Sampler
 from sweeps.seeding import generator
-from sweeps.space import Params, Space
+from sweeps.space import Params, Space, identity
 
 REDRAWS = 32  # how often the sampler may repeat itself before we choose for it
 UNIFORM_DRAWS = 20_000  # how sparse the constraints may leave an infinite space
@@ -24,6 +24,7 @@ class Proposals:
         self._seed = seed
         self._size = space.size()
         self._visited: set[Hashable] = set()
+        self._shuffled: list[Params] | None = None
 
     def visit(self, params: Params) -> None:
         """This configuration has its trial; it is not proposed again."""
@@ -35,43 +36,53 @@ class Proposals:
         return self._size is not None and len(self._visited) >= self._size
 
     def next(self, number: int, within: Mapping[str, Any]) -> Proposal | None:
-        """A configuration for trial ``number``; None when the space (``within`` it) is fully visited.
+        """A configuration for trial ``number``; None when the space, or what is ``within``, has no more.
 
         Raises:
             UsageError: the constraints leave next to nothing of an infinite space.
         """
-        queued = self._queued(within)
+        queued = next((p for p in self._enqueue if self._admissible(p, within)), None)
         if queued is not None:
             return Proposal(dict(queued))
         if self.exhausted:
             return None
         for redraw in range(REDRAWS):
             proposal = self._sampler.suggest(Draw(number, redraw, within))
-            if self._admissible(proposal.params):
+            if self._admissible(proposal.params, within):
                 return proposal
         return self._choose_for_it(number, within)
 
-    def _queued(self, within: Mapping[str, Any]) -> Params | None:
-        open_ones = (p for p in self._enqueue if self._space.key(p) not in self._visited)
-        return next((p for p in open_ones if _inside(p, within)), None)
-
-    def _admissible(self, params: Params) -> bool:
-        return self._space.key(params) not in self._visited and self._space.allows(params)
+    def _admissible(self, params: Params, within: Mapping[str, Any]) -> bool:
+        fits = inside(params, within) and self._space.key(params) not in self._visited
+        return fits and self._space.allows(params)
 
     def _choose_for_it(self, number: int, within: Mapping[str, Any]) -> Proposal | None:
-        rng = generator(self._seed, number, REDRAWS)
-        if self._size is not None:
-            left = [p for p in self._space.configurations() if self._admissible(p) and _inside(p, within)]
-            return Proposal(left[rng.integers(len(left))]) if left else None
-        drawn: Iterable[Params] = (self._space.uniform(rng) for _ in range(UNIFORM_DRAWS))
-        params = next((p for p in drawn if self._admissible(p) and _inside(p, within)), None)
-        if params is None:
+        candidates = self._all() if self._size is not None else self._random(number)
+        params = next((p for p in candidates if self._admissible(p, within)), None)
+        if params is not None:
+            return Proposal(params)
+        if self._size is None and not within:
             raise UsageError(
                 f"constraints: at least one in {UNIFORM_DRAWS:,} random configurations must satisfy them, "
                 "and none did: loosen them, or narrow the ranges to where they hold"
             )
-        return Proposal(params)
+        return None
+
+    def _all(self) -> Iterable[Params]:
+        """Every configuration of a finite space, in an order that depends on the seed alone."""
+        if self._shuffled is None:
+            configurations = list(self._space.configurations())
+            order = generator(self._seed, REDRAWS).permutation(len(configurations))
+            self._shuffled = [configurations[i] for i in order]
+        # Visited ones are dropped for good, so that the search for the rest stays short.
+        self._shuffled = [p for p in self._shuffled if self._space.key(p) not in self._visited]
+        return self._shuffled
+
+    def _random(self, number: int) -> Iterable[Params]:
+        rng = generator(self._seed, number, REDRAWS)
+        return (self._space.uniform(rng) for _ in range(UNIFORM_DRAWS))
 
 
-def _inside(params: Params, within: Mapping[str, Any]) -> bool:
-    return all(params.get(name) == value for name, value in within.items())
+def inside(params: Params, within: Mapping[str, Any]) -> bool:
+    """Whether ``params`` have these values, types included (1, 1.0 and true are three)."""
+    return all(name in params and identity(params[name]) == identity(value) for name, value in within.items())

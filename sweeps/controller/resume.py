@@ -15,17 +15,18 @@ def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tup
     """(epoch, objective) of the reports that a trial's metrics.jsonl holds and the study does not.
 
     A worker writes its line before it sends its report, and the journal is on the disk up to a second after
-    that: a power cut can leave a checkpoint whose epochs the study never heard of.
+    that: a power cut can leave a checkpoint whose epochs the study never heard of. What the latest attempt
+    wrote wins over what an earlier one did.
     """
     if not path.exists():
         return
     with open(path, "rb") as file:
         for line in file:
             row = _row(line)
-            if row is None or row["attempt"] > record.attempt or row["epoch"] in record.values:
+            if row is None or (row["attempt"] < record.attempt and row["epoch"] in record.values):
                 continue
             value = float(row["metrics"].get(metric, math.nan))
-            if math.isfinite(value):
+            if math.isfinite(value) and record.values.get(row["epoch"]) != value:
                 yield row["epoch"], value
 
 

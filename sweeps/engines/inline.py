@@ -78,6 +78,8 @@ class InlineEngine:
         with Tee(TrialPaths(spec.directory).log) as tee, contextlib.chdir("."):
             channel = _Channel(controller, spec, self._guard, deadlines, tee)
             outcome = self._attempt(function, spec, channel, deadlines)
+        if channel.failure is not None:
+            raise channel.failure  # the controller's, not the function's: the trial stays as it is
         if isinstance(outcome, Interrupted):
             controller.interrupt()
         controller.finish(spec.number, spec.attempt, outcome)
@@ -157,16 +159,24 @@ class _Channel:
         self._guard = guard
         self._deadlines = deadlines
         self._tee = tee
+        self.failure: Exception | None = None  # what the controller raised
         self._ticked = time.monotonic()
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
         self._deadlines.reported(time.monotonic())
         with self._tee.suspended(), self._guard.around_controller():
-            decision = self._controller.report(self._spec.number, self._spec.attempt, epoch, metrics)
-            if time.monotonic() - self._ticked >= TICK:
-                self._ticked = time.monotonic()
-                self._controller.tick()
-                cap_log(TrialPaths(self._spec.directory).log)
+            try:
+                return self._ask(epoch, metrics)
+            except Exception as error:
+                self.failure = error
+                raise
+
+    def _ask(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
+        decision = self._controller.report(self._spec.number, self._spec.attempt, epoch, metrics)
+        if time.monotonic() - self._ticked >= TICK:
+            self._ticked = time.monotonic()
+            self._controller.tick()
+            cap_log(TrialPaths(self._spec.directory).log)
         return decision
 
 

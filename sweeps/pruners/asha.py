@@ -44,7 +44,8 @@ class Asha:
     Rungs stand at ``min_epochs * reduction_factor**k`` epochs, below the last epoch.
 
     Args:
-        min_epochs: the first rung, >= 1.
+        epochs: the sweep's epochs.
+        min_epochs: the first rung, from 1 to ``epochs``.
         reduction_factor: one in this many goes on, >= 2.
         startup_trials: a rung decides nothing before this many trials have reached it, >= 0.
 
@@ -63,7 +64,7 @@ class Asha:
         reduction_factor: int = 3,
         startup_trials: int = 0,
     ) -> None:
-        _check(min_epochs, reduction_factor, startup_trials)
+        _check(min_epochs, epochs, reduction_factor, startup_trials)
         self._sign = 1.0 if goal == "minimize" else -1.0
         self._reduction_factor = reduction_factor
         self._startup_trials = startup_trials
@@ -100,17 +101,18 @@ class Asha:
                 self.ended(record)
 
     def _reenter(self, record: TrialRecord) -> None:
-        """An unfinished trial's last epoch is left out: its decision may never have been delivered."""
-        last = record.epochs + 1 if record.ended else record.epochs
+        """Enter each rung as the trial did: with its best at the first epoch reported at or after it."""
+        reported = sorted(record.values)
         for rung in self.rungs:
-            losses = [self._sign * v for epoch, v in record.values.items() if epoch <= rung.epoch]
-            if losses and rung.epoch < last:
+            reached = next((epoch for epoch in reported if epoch >= rung.epoch), None)
+            if reached is not None:
+                losses = (self._sign * value for epoch, value in record.values.items() if epoch <= reached)
                 rung.enter(record.number, min(losses))
 
 
-def _check(min_epochs: int, reduction_factor: int, startup_trials: int) -> None:
-    if min_epochs < 1:
-        raise UsageError(f"min_epochs must be at least 1, not {min_epochs}")
+def _check(min_epochs: int, epochs: int, reduction_factor: int, startup_trials: int) -> None:
+    if not 1 <= min_epochs <= epochs:
+        raise UsageError(f"min_epochs must be from 1 to the sweep's {epochs} epochs, not {min_epochs}")
     if reduction_factor < 2:
         raise UsageError(f"reduction_factor must be at least 2, not {reduction_factor}")
     if startup_trials < 0:

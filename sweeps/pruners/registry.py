@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
 
-from sweeps.components import Entry, Problem, find_problems, is_user_factory, load_factory
+from sweeps.components import (
+    Entry,
+    Problem,
+    call_factory,
+    find_problems,
+    is_user_factory,
+    user_entry,
+)
 from sweeps.errors import UsageError
 from sweeps.messages import Goal
 from sweeps.pruners.asha import Asha
@@ -23,13 +31,17 @@ _AUTO = {"min_epochs": 2, "reduction_factor": 3, "startup_trials": 4}
 
 
 def _auto(*, goal: Goal, epochs: int) -> Asha:
-    return Asha(goal=goal, epochs=epochs, **_AUTO)
+    return Asha(goal=goal, epochs=epochs, **(_AUTO | {"min_epochs": min(2, epochs)}))
 
 
 def _hyperband(
     *, epochs: int, min_resource: int = 1, reduction_factor: int = 3, bootstrap_count: int = 0
 ) -> BasePruner:
     """Hyperband over this sweep's epochs; Optuna would otherwise guess them from the first trial."""
+    if not 1 <= min_resource <= epochs:
+        raise UsageError(f"min_resource must be from 1 to the sweep's {epochs} epochs, not {min_resource}")
+    if reduction_factor < 2:
+        raise UsageError(f"reduction_factor must be at least 2, not {reduction_factor}")
     return optuna.pruners.HyperbandPruner(min_resource, epochs, reduction_factor, bootstrap_count)
 
 
@@ -41,6 +53,10 @@ def _patient(*, patience: int, min_delta: float = 0.0, wrapped: str = "none") ->
     return optuna.pruners.PatientPruner(choices[wrapped], patience, min_delta)
 
 
+# Stop reasons that mean something else.
+RESERVED = frozenset({"finished", "early_stopping", "budget", "interrupted", "nonfinite", "stale"})
+# These compare a trial with others; the rest look at its own curve, where the latest value counts.
+_COMPARE_BEST = ("median", "percentile", "hyperband")
 REGISTRY: Mapping[str, Entry] = {
     "auto": Entry(_auto),
     "none": Entry(NoPruner),
@@ -61,26 +77,49 @@ def problems(name: str, options: Mapping[str, Any]) -> list[Problem]:
         return find_problems("pruner", name, options, REGISTRY)
 
 
-def build_pruner(
-    name: str, options: Mapping[str, Any], *, goal: Goal, epochs: int, store: StudyStore
-) -> Pruner:
-    """The pruner of a sweep.
+def make_pruner(
+    name: str, options: Mapping[str, Any], *, goal: Goal, epochs: int, search_path: Sequence[Path] = ()
+) -> Pruner | BasePruner:
+    """What ``name`` and its options stand for; nothing is written, so it serves as a check.
 
     Raises:
-        UsageError: a user's factory cannot be imported or gives something that is no pruner.
+        TargetError: a user's factory cannot be imported.
+        UsageError: wrong options, or a factory that gives no pruner.
     """
-    entry = Entry(load_factory(name)) if is_user_factory(name) else REGISTRY[name]
+    user = is_user_factory(name)
+    entry = user_entry("pruner", name, options, search_path) if user else REGISTRY[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        pruner = entry.build(options, {"goal": goal, "epochs": epochs})
-    if isinstance(pruner, BasePruner):
-        return OptunaPruner(name, pruner, store)
-    if not all(hasattr(pruner, method) for method in ("report", "ended", "replay")):
+        supplied = {"goal": goal, "epochs": epochs}
+        pruner = call_factory("pruner", name, lambda: entry.build(options, supplied))
+    if user:
+        _check_made(name, pruner)
+    made: Pruner | BasePruner = pruner
+    return made
+
+
+def _check_made(name: str, pruner: object) -> None:
+    ours = all(hasattr(pruner, part) for part in ("name", "report", "ended", "replay"))
+    if not ours and not isinstance(pruner, BasePruner):
         raise UsageError(
-            f"pruner {name}: the factory must return a sweeps.pruners.Pruner or an optuna pruner, "
-            f"not {type(pruner).__name__}"
+            f"pruner {name}: the factory must return a sweeps.pruners.Pruner (name, report, ended, replay) "
+            f"or an Optuna pruner, not {type(pruner).__name__}"
         )
-    if not hasattr(pruner, "name"):
-        pruner.name = name
-    chosen: Pruner = pruner
-    return chosen
+    if getattr(pruner, "name", "") in RESERVED:
+        raise UsageError(f"pruner {name}: its name must not be {', '.join(sorted(RESERVED))}: rename it")
+
+
+def build_pruner(
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    goal: Goal,
+    epochs: int,
+    store: StudyStore,
+    search_path: Sequence[Path] = (),
+) -> Pruner:
+    """The pruner of a sweep; raises as `make_pruner` does."""
+    pruner = make_pruner(name, options, goal=goal, epochs=epochs, search_path=search_path)
+    if isinstance(pruner, BasePruner):
+        return OptunaPruner(name, pruner, store, epochs if name in _COMPARE_BEST else None)
+    return pruner

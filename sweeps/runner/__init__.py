@@ -1,12 +1,13 @@
 """Running, resuming and finishing a sweep."""
 
+from sweeps.runner.checks import check_runnable
 from sweeps.runner.folder import read_folder, search_path
-from sweeps.runner.run import DEFAULT_RESULTS, Outcome, engine_settings, resume, run, test
+from sweeps.runner.run import DEFAULT_RESULTS, RunResult, resume, run, test
 
 __all__ = [
     "DEFAULT_RESULTS",
-    "Outcome",
-    "engine_settings",
+    "RunResult",
+    "check_runnable",
     "read_folder",
     "resume",
     "run",

@@ -9,12 +9,14 @@ from typing import Any
 
 from sweeps.controller import EpochReported, Event, Ticked, TrialEnded
 from sweeps.messages import Stop
+from sweeps.study import cut_torn_line
 
 
 class EventLog:
     """An observer that appends every event but epochs without a decision (those are in metrics.jsonl)."""
 
     def __init__(self, path: Path) -> None:
+        cut_torn_line(path)
         self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  closed by `close`
 
     def __call__(self, event: Event) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from sweeps.environment import describe
-from sweeps.errors import RefusedError, UsageError
+from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.paths import RunPaths, replace_file, shown
 from sweeps.spec import SweepSpec, load_spec
+from sweeps.study import RunLock
 from sweeps.trial import source_hash
 
 # What a resumed sweep may change: totals and how it is run, never what its trials mean.
@@ -24,9 +25,10 @@ CHANGEABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """How the sweep was started: enough to find the user's code again."""
+    """How the sweep was started: enough to find its study and the user's code again."""
 
     version: int
+    id: str  # tells this folder's study from those of other folders in one database
     search_path: tuple[str, ...]  # where modules are looked up, in order
     source: str  # sha256 of the training function's source files
 
@@ -36,21 +38,43 @@ def search_path(spec: SweepSpec) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((Path.cwd(), spec.path.parent)))
 
 
+def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
+    """Make the folder and take its lock; nothing else in it is read or written without.
+
+    Args:
+        fresh: first move what stands there aside.
+
+    Raises:
+        LockedError: another driver holds it.
+        UsageError: the folder cannot be made.
+    """
+    try:
+        if fresh and is_sweep(paths):
+            with RunLock(paths.lock):
+                move_aside(paths)
+        paths.root.mkdir(parents=True, exist_ok=True)
+        return RunLock(paths.lock).acquire()
+    except OSError as error:
+        raise UsageError(
+            f"{shown(paths.root)}: results must go to a folder that can be written: {error.strerror}; "
+            "choose another with --results"
+        ) from error
+
+
 def create_folder(paths: RunPaths, spec: SweepSpec, command: Sequence[str]) -> Manifest:
     """Write what a new sweep starts from. The resolved spec comes last: it marks the folder as a sweep's."""
     places = search_path(spec)
-    manifest = Manifest(1, tuple(map(str, places)), source_hash(spec.train, places))
-    paths.root.mkdir(parents=True, exist_ok=True)
+    manifest = Manifest(1, uuid.uuid4().hex[:12], tuple(map(str, places)), source_hash(spec.train, places))
     paths.trials.mkdir(exist_ok=True)
-    replace_file(paths.sweep_yaml, _encoded(spec.source))
+    replace_file(paths.sweep_yaml, spec.source)
     replace_file(paths.env, json.dumps(describe(command), indent=2).encode())
-    replace_file(paths.manifest, json.dumps(asdict(manifest), indent=2).encode())
+    write_manifest(paths, manifest)
     replace_file(paths.resolved_yaml, spec.resolved().encode())
     return manifest
 
 
-def _encoded(source: str | bytes) -> bytes:
-    return source if isinstance(source, bytes) else source.encode()
+def write_manifest(paths: RunPaths, manifest: Manifest) -> None:
+    replace_file(paths.manifest, json.dumps(asdict(manifest), indent=2).encode())
 
 
 def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSpec, Manifest]:
@@ -58,13 +82,13 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
 
     Raises:
         UsageError: the folder holds no sweep.
+        CorruptStudyError: its manifest does not read back.
         RefusedError: an override would change what the finished trials mean.
     """
     if not is_sweep(paths):
-        raise UsageError(
-            f"{paths.root}: no sweep in this folder (no {paths.resolved_yaml.name}): check the path"
-        )
-    manifest = _manifest(json.loads(paths.manifest.read_bytes()))
+        missing = paths.resolved_yaml.name
+        raise UsageError(f"{shown(paths.root)}: no sweep in this folder (no {missing}): check the path")
+    manifest = _read_manifest(paths)
     before = load_spec(paths.resolved_yaml)
     if not overrides:
         return before, manifest
@@ -73,11 +97,19 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
     return spec, manifest
 
 
-def _manifest(data: dict[str, Any]) -> Manifest:
-    return Manifest(data["version"], tuple(data["search_path"]), data["source"])
+def _read_manifest(paths: RunPaths) -> Manifest:
+    try:
+        data = json.loads(paths.manifest.read_bytes())
+        return Manifest(data["version"], data["id"], tuple(data["search_path"]), data["source"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptStudyError(
+            f"{shown(paths.manifest)} must hold what `sweep run` wrote there, and does not ({error!r}): "
+            "restore it from a backup"
+        ) from error
 
 
 def is_sweep(paths: RunPaths) -> bool:
+    """Whether the folder holds a sweep that has begun."""
     return paths.resolved_yaml.exists()
 
 
@@ -87,13 +119,20 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
     Raises:
         RefusedError: there are differences.
     """
-    if differences:
-        listed = "\n".join(f"    {line}" for line in differences)
+    if not differences:
+        return
+    folder = shown(paths.root)
+    listed = "\n".join(f"    {line}" for line in differences)
+    if all(map(_changeable, differences)):
         raise RefusedError(
-            f"{shown(paths.root)} was begun under another spec, and its trials would not compare:\n{listed}\n"
-            f"To extend it: sweep resume {shown(paths.root)} --set budget.trials=N (also workers, timeout, "
-            "retries). To start anew: --fresh (the old folder is moved aside), or another name."
+            f"{folder} was last run with other settings than this file and command line give:\n{listed}\n"
+            f"To go on with its own: sweep resume {folder}. To change them: the same with --set KEY=VALUE."
         )
+    raise RefusedError(
+        f"{folder} was begun under another spec, and its trials would not compare:\n{listed}\n"
+        f"To go on with its own: sweep resume {folder}. To start anew: --fresh (the old folder is moved "
+        "aside), or another name."
+    )
 
 
 def _changeable(difference: str) -> bool:
@@ -108,20 +147,18 @@ def keep_changes(paths: RunPaths, spec: SweepSpec) -> None:
         replace_file(paths.resolved_yaml, resolved)
 
 
-def found_from_here(manifest: Manifest, spec: SweepSpec) -> Manifest:
-    """Look the user's code up from where the command is given, then where it was found before."""
-    places = [*map(str, search_path(spec)), *manifest.search_path]
-    return replace(manifest, search_path=tuple(dict.fromkeys(places)))
+def found_from_here(manifest: Manifest, places: Sequence[Path]) -> Manifest:
+    """Look the user's code up in ``places`` first, then where it was found before."""
+    whole = [*map(str, places), *manifest.search_path]
+    return replace(manifest, search_path=tuple(dict.fromkeys(whole)))
 
 
 def source_warning(paths: RunPaths, spec: SweepSpec, manifest: Manifest) -> str | None:
     """A warning where the training function is no longer the one the finished trials ran; told once."""
-    places = [Path(place) for place in manifest.search_path]
-    source = source_hash(spec.train, places)
+    source = source_hash(spec.train, [Path(place) for place in manifest.search_path])
     if source == manifest.source:
         return None
-    changed = replace(manifest, source=source)
-    replace_file(paths.manifest, json.dumps(asdict(changed), indent=2).encode())
+    write_manifest(paths, replace(manifest, source=source))
     return (
         f"the source of {spec.train} has changed since this sweep's earlier trials: their results are of the "
         "old code, and are kept. Start anew with --fresh if they should not be compared."
@@ -132,7 +169,8 @@ def move_aside(paths: RunPaths) -> Path | None:
     """Rename an existing folder to name-YYYYmmdd-HHMMSS; returns where it went."""
     if not paths.root.exists():
         return None
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = paths.root.with_name(f"{paths.root.name}-{stamp}")
+    stamp = f"{paths.root.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = (f"{stamp}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 100))))
+    aside = next(path for path in map(paths.root.with_name, names) if not path.exists())
     paths.root.rename(aside)
     return aside

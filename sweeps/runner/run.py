@@ -8,22 +8,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweeps.controller import Controller, Event, Observer
-from sweeps.controller import Ticked as _Ticked
-from sweeps.engines import Engine, EngineSettings, create_engine
-from sweeps.errors import NoUsableTrialError, RefusedError
+from sweeps.controller import Controller, Event, Observer, Ticked
+from sweeps.engines import Engine, create_engine
+from sweeps.errors import NoUsableTrialError, RefusedError, SweepError, UsageError
 from sweeps.finals import finalise
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, Winner, journal_stamp
+from sweeps.runner.checks import check_runnable, engine_settings, with_absolute_storage
 from sweeps.runner.eventlog import EventLog
 from sweeps.runner.folder import (
     Manifest,
+    claim,
     create_folder,
     found_from_here,
     is_sweep,
     keep_changes,
-    move_aside,
     read_folder,
     refuse_changes,
     search_path,
@@ -32,14 +32,13 @@ from sweeps.runner.folder import (
 from sweeps.runner.signals import Signals
 from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
-from sweeps.study import RunLock, StudyStore, TrialRecord, read_end, read_records
-from sweeps.trial import source_hash
+from sweeps.study import StudyStore, TrialRecord, read_end, read_records
 
 DEFAULT_RESULTS = Path("results")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunResult:
     """How a run ended.
 
     ``reason``: budget.trials | budget.wall | space exhausted | interrupted.
@@ -62,8 +61,13 @@ class _Run:
     spec: SweepSpec
     paths: RunPaths
     manifest: Manifest
-    observers: list[Observer]
+    observers: list[Observer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Where the user's code is looked up."""
+        return tuple(Path(place) for place in self.manifest.search_path)
 
 
 def run(
@@ -74,7 +78,7 @@ def run(
     fresh: bool = False,
     observers: Iterable[Observer] = (),
     command: Sequence[str] = (),
-) -> Outcome:
+) -> RunResult:
     """Run the sweep of a search-space file, or go on with it where its folder stands.
 
     Args:
@@ -89,74 +93,96 @@ def run(
         SpecError, UsageError, TargetError: nothing was changed on disk.
         RefusedError: the folder was begun under another spec, or is locked.
     """
-    spec = load_spec(Path(path), overrides)
+    spec = with_absolute_storage(load_spec(Path(path), overrides))
+    check_runnable(spec, search_path(spec))
     paths = RunPaths((Path(results) / spec.name).absolute())
-    source_hash(spec.train, search_path(spec))  # a function that is not there is found out before anything
-    create_engine(spec.engine, engine_settings(spec, search_path(spec))).close()
-    if fresh and is_sweep(paths):
-        with RunLock(paths.lock):
-            move_aside(paths)
-    if is_sweep(paths):
-        before, manifest = read_folder(paths)
-        refuse_changes(before.difference(spec), paths)
-        manifest = found_from_here(manifest, spec)
-    else:
-        manifest = create_folder(paths, spec, command)
-    return _execute(_Run(spec, paths, manifest, list(observers)))
+    with claim(paths, fresh):
+        if is_sweep(paths):
+            before, manifest = read_folder(paths)
+            refuse_changes(before.difference(spec), paths)
+            manifest = found_from_here(manifest, search_path(spec))
+        else:
+            manifest = create_folder(paths, spec, command)
+        return _execute(_Run(spec, paths, manifest, list(observers)))
 
 
 def resume(
     directory: str | Path, overrides: Sequence[str] = (), *, observers: Iterable[Observer] = ()
-) -> Outcome:
+) -> RunResult:
     """Go on with the sweep of a results folder; ``overrides`` may extend its budget.
 
     Raises:
-        UsageError: no sweep there.
+        UsageError: no sweep there, or it cannot be run; nothing was changed.
         RefusedError: an override would change what the finished trials mean, or the folder is locked.
     """
     paths = RunPaths(Path(directory).absolute())
-    spec, manifest = read_folder(paths, overrides)
-    return _execute(_Run(spec, paths, manifest, list(observers)))
+    read_folder(paths, overrides)  # says what is wrong before the folder is touched
+    with claim(paths):
+        this = _found(paths, overrides)
+        this.observers.extend(observers)
+        check_runnable(this.spec, this.places)
+        return _execute(this)
 
 
-def test(directory: str | Path, *, trial: int | None = None, again: str | None = None) -> Winner:
-    """Evaluate the winner, or ``trial``, on the test split; a trial that was tested is not tested again.
+def test(directory: str | Path, *, again: str | None = None) -> Winner:
+    """Evaluate the winner on the test split; a trial that was tested is not tested again.
+
+    Args:
+        again: why another trial is tested after one was; recorded.
 
     Raises:
-        NoUsableTrialError: it is not COMPLETE.
+        NoUsableTrialError: no trial is COMPLETE.
         RefusedError: the sweep has not ended, or another trial was tested before and ``again`` is None.
+        SweepError: the test failed.
+        KeyboardInterrupt: it was interrupted; it may be repeated.
     """
+    if again is not None and not again.strip():
+        raise UsageError("--again must give the reason for a second test, and it is empty: write one")
     paths = RunPaths(Path(directory).absolute())
-    spec, manifest = read_folder(paths)
-    with RunLock(paths.lock), ExitStack() as stack:
-        engine = _open_engine(_Run(spec, paths, manifest, []), stack)
+    read_folder(paths)
+    with claim(paths), ExitStack() as stack:
+        this = _found(paths)
+        spec = this.spec
+        engine = _open_engine(this, stack)
         records = read_records(paths, spec.name, spec.metric.goal, spec.storage)
-        chosen = [record for record in records if trial is None or record.number == trial]
-        interrupted = read_end(paths, spec.name, spec.storage) is None
-        with Signals(engine.kill, engine.kill):
-            return finalise(paths, spec, chosen, engine, again, interrupted=interrupted)
+        ended = read_end(paths, spec.name, spec.storage) is not None
+        with Signals(engine.kill, engine.kill) as signals:
+            winner = finalise(paths, spec, records, engine, again, interrupted=not ended)
+        if signals.received is not None and winner.test is None:
+            raise KeyboardInterrupt
+        return winner
 
 
-def _execute(run: _Run) -> Outcome:
-    with RunLock(run.paths.lock), ExitStack() as stack:
-        keep_changes(run.paths, run.spec)
-        warning = source_warning(run.paths, run.spec, run.manifest)
-        if warning:
-            run.notes.append(warning)
-        store = _open_study(run, stack)
+def _found(paths: RunPaths, overrides: Sequence[str] = ()) -> _Run:
+    spec, manifest = read_folder(paths, overrides)
+    return _Run(spec, paths, found_from_here(manifest, [Path.cwd()]))
+
+
+def _execute(run: _Run) -> RunResult:
+    with ExitStack() as stack:
         engine = _open_engine(run, stack)
-        controller, writer = _open_controller(run, store, engine, stack)
-        with Signals(controller.interrupt, engine.kill) as signals:
-            controller.start(engine.workers)
-            if controller.nothing_left:
-                controller.ask()  # says why
-            else:
-                engine.run(controller)
-            controller.close()
-            writer.write(controller.records, journal_stamp(run.paths))
-            signals.stop = engine.kill  # from here on there is nothing left to stop in good order
+        with Signals(lambda: None, engine.kill) as signals:
+            keep_changes(run.paths, run.spec)
+            warning = source_warning(run.paths, run.spec, run.manifest)
+            if warning:
+                run.notes.append(warning)
+            store = _open_study(run, stack)
+            controller, writer = _open_controller(run, store, engine, stack)
+            signals.on_stop(controller.interrupt)
+            _run_trials(run, controller, engine, writer)
+            signals.on_stop(engine.kill)  # from here on there is nothing left to stop in good order
             winner, code = _finish(run, controller, engine)
-        return _outcome(run, controller, winner, code, signals.received)
+        return _result(run, controller, winner, code, signals.received)
+
+
+def _run_trials(run: _Run, controller: Controller, engine: Engine, writer: TableWriter) -> None:
+    controller.start(engine.workers)
+    if controller.nothing_left:
+        controller.ask()  # says why
+    else:
+        engine.run(controller)
+    controller.close()
+    writer.write(controller.records, journal_stamp(run.paths))
 
 
 def _open_study(run: _Run, stack: ExitStack) -> StudyStore:
@@ -167,26 +193,9 @@ def _open_study(run: _Run, stack: ExitStack) -> StudyStore:
 
 
 def _open_engine(run: _Run, stack: ExitStack) -> Engine:
-    places = tuple(Path(place) for place in run.manifest.search_path)
-    engine = create_engine(run.spec.engine, engine_settings(run.spec, places))
+    engine = create_engine(run.spec.engine, engine_settings(run.spec, run.places))
     stack.callback(engine.close)
     return engine
-
-
-def engine_settings(spec: SweepSpec, places: tuple[Path, ...]) -> EngineSettings:
-    """What an engine needs to know of a spec."""
-    return EngineSettings(
-        train=spec.train,
-        test=spec.test,
-        search_path=places,
-        cpus=spec.resources.cpus,
-        gpus=spec.resources.gpus,
-        workers=spec.workers,
-        isolation=spec.isolation,
-        max_trials_per_worker=spec.max_trials_per_worker,
-        report_timeout=spec.timeout.report,
-        trial_timeout=spec.timeout.trial,
-    )
 
 
 def _open_controller(
@@ -200,14 +209,22 @@ def _open_controller(
         seed=spec.seed,
         parallel=engine.workers > 1,
         store=store,
+        search_path=run.places,
     )
-    pruner = build_pruner(spec.pruner.name, spec.pruner.options, goal=goal, epochs=spec.epochs, store=store)
+    pruner = build_pruner(
+        spec.pruner.name,
+        spec.pruner.options,
+        goal=goal,
+        epochs=spec.epochs,
+        store=store,
+        search_path=run.places,
+    )
     writer = TableWriter(run.paths, Layout.of(spec))
     log = EventLog(run.paths.events)
     stack.callback(log.close)
 
     def refresh(event: Event) -> None:
-        if isinstance(event, _Ticked):
+        if isinstance(event, Ticked):
             writer.refresh(store.records, journal_stamp(run.paths))
 
     observers: list[Observer] = [log, refresh, *run.observers]
@@ -216,11 +233,12 @@ def _open_controller(
 
 def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner | None, int]:
     """Choose and test the winner; what stands in its way becomes a note and an exit code."""
-    if controller.interrupted:
-        run.notes.append(f"interrupted; to go on: sweep resume {shown(run.paths.root)}")
-        return None, 0
+    resume = f"sweep resume {shown(run.paths.root)}"
+    if controller.end_reason == "interrupted":
+        run.notes.append(f"interrupted; to go on: {resume}")
+        return None, 130
     try:
-        return finalise(run.paths, run.spec, controller.records, engine), 0
+        winner = finalise(run.paths, run.spec, controller.records, engine)
     except NoUsableTrialError as error:
         run.notes.append(str(error))
         return None, error.exit_code
@@ -228,17 +246,23 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.
         run.notes.append(str(error))
         return None, 0
+    except SweepError as error:
+        run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")
+        return None, 3
+    if run.spec.test is not None and winner.test is None:
+        run.notes.append(f"the test of the winner was interrupted; to repeat it: {resume}")
+    return winner, 0
 
 
-def _outcome(
+def _result(
     run: _Run, controller: Controller, winner: Winner | None, code: int, signal: int | None
-) -> Outcome:
+) -> RunResult:
     states: Counter[str] = Counter(record.state for record in controller.records)
     if signal is not None:
         code = 128 + signal
     elif code == 0 and states["FAILED"]:
         code = 3
-    return Outcome(
+    return RunResult(
         directory=run.paths.root,
         spec=run.spec,
         reason=controller.end_reason or "interrupted",

@@ -12,7 +12,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """While entered: the first signal calls ``stop`` (which may be replaced), any further one ``kill``.
+    """While entered: the first signal calls ``stop``, any further one ``kill``.
 
     ``received`` is the first signal's number, or None. Outside the main thread, where Python allows no
     handlers, nothing is installed. A signal that was being ignored (nohup) stays ignored.
@@ -20,9 +20,15 @@ class Signals:
 
     def __init__(self, stop: Callable[[], None], kill: Callable[[], None]) -> None:
         self.received: int | None = None
-        self.stop = stop
+        self._stop = stop
         self._kill = kill
         self._before: dict[int, Any] = {}
+
+    def on_stop(self, stop: Callable[[], None]) -> None:
+        """Call ``stop`` from now on, and at once if a signal has come already."""
+        self._stop = stop
+        if self.received is not None:
+            stop()
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
@@ -38,6 +44,6 @@ class Signals:
     def _handle(self, number: int, _: FrameType | None) -> None:
         if self.received is None:
             self.received = number
-            self.stop()
+            self._stop()
         else:
             self._kill()

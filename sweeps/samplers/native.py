@@ -32,13 +32,14 @@ class GridSampler:
         self._configurations = list(space.configurations())
         self._order = generator(seed).permutation(len(self._configurations))
         self._space = space
+        self._seed = seed
 
     def suggest(self, draw: Draw) -> Proposal:
         place = (draw.number + draw.redraw) % len(self._order)
         params = self._configurations[self._order[place]]
         if all(params.get(name) == value for name, value in draw.within.items()):
             return Proposal(dict(params))
-        return Proposal(_uniform(self._space, draw, 0))
+        return Proposal(_uniform(self._space, draw, self._seed))
 
 
 class QmcSampler:

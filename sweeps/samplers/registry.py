@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 
-from sweeps.components import Entry, Problem, find_problems, is_user_factory, load_factory
+from sweeps.components import (
+    Entry,
+    Problem,
+    call_factory,
+    find_problems,
+    is_user_factory,
+    user_entry,
+)
 from sweeps.errors import UsageError
 from sweeps.samplers.base import Sampler
 from sweeps.samplers.native import GridSampler, QmcSampler, RandomSampler, check_qmc_type
@@ -39,6 +47,8 @@ def _tpe(
     constant_liar: bool | None = None,
 ) -> BaseSampler:
     """Optuna's TPE; running trials count as bad ones (constant liar) as soon as several run at once."""
+    _at_least("n_startup_trials", n_startup_trials, 0)
+    _at_least("n_ei_candidates", n_ei_candidates, 1)
     return optuna.samplers.TPESampler(
         seed=seed,
         n_startup_trials=n_startup_trials,
@@ -47,6 +57,39 @@ def _tpe(
         group=group,
         constant_liar=parallel if constant_liar is None else constant_liar,
     )
+
+
+def _cmaes(
+    *,
+    seed: int,
+    n_startup_trials: int = 1,
+    sigma0: float | None = None,
+    popsize: int | None = None,
+    consider_pruned_trials: bool = False,
+    use_separable_cma: bool = False,
+    with_margin: bool = False,
+    lr_adapt: bool = False,
+) -> BaseSampler:
+    """Optuna's CMA-ES; conditional parameters and choices are drawn at random."""
+    _at_least("popsize", popsize, 2)
+    if sigma0 is not None and sigma0 <= 0:
+        raise UsageError(f"sigma0 must be above 0, not {sigma0}")
+    return optuna.samplers.CmaEsSampler(
+        seed=seed,
+        n_startup_trials=n_startup_trials,
+        sigma0=sigma0,
+        popsize=popsize,
+        consider_pruned_trials=consider_pruned_trials,
+        use_separable_cma=use_separable_cma,
+        with_margin=with_margin,
+        lr_adapt=lr_adapt,
+        warn_independent_sampling=False,
+    )
+
+
+def _at_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise UsageError(f"{name} must be at least {least}, not {value}")
 
 
 _OBJECTS = {"independent_sampler", "constraints_func", "warn_independent_sampling"}  # no YAML can write them
@@ -59,7 +102,7 @@ _NATIVE: Mapping[str, tuple[Entry, Callable[..., Sampler]]] = {
 }
 _OPTUNA: Mapping[str, Entry] = {
     "tpe": Entry(_tpe),
-    "cmaes": Entry(optuna.samplers.CmaEsSampler, frozenset({*_OBJECTS, "x0", "source_trials"})),
+    "cmaes": Entry(_cmaes),
     "gp": Entry(optuna.samplers.GPSampler, frozenset(_OBJECTS)),
     "nsga2": Entry(
         optuna.samplers.NSGAIISampler,
@@ -91,13 +134,32 @@ def _seed_problems(options: Mapping[str, Any]) -> list[Problem]:
     return [Problem("seed", f"seed must be a whole number from 0 to {2**32 - 1}, not {seed!r}")]
 
 
+def check_sampler(
+    name: str, options: Mapping[str, Any], *, space: Space, seed: int, search_path: Sequence[Path]
+) -> None:
+    """Build a user's sampler and throw it away; ours are checked with the YAML.
+
+    Raises:
+        TargetError: the factory cannot be imported.
+        UsageError: wrong options, or a factory that gives no sampler.
+    """
+    if is_user_factory(name):
+        _from_user(name, options, space, seed, False, search_path)
+
+
 def build_sampler(
-    name: str, options: Mapping[str, Any], *, space: Space, seed: int, parallel: bool, store: StudyStore
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    space: Space,
+    seed: int,
+    parallel: bool,
+    store: StudyStore,
+    search_path: Sequence[Path] = (),
 ) -> Sampler:
     """The sampler of a sweep. An option ``seed`` replaces the sweep's; ``parallel``: several trials at once.
 
-    Raises:
-        UsageError: a user's factory cannot be imported or gives something that is no sampler.
+    Raises as `check_sampler` does.
     """
     name = AUTO if name == "auto" else name
     seed = options.get("seed", seed)
@@ -105,9 +167,12 @@ def build_sampler(
     if name in _NATIVE:
         return _NATIVE[name][1](space=space, seed=seed, **rest)
     if name in _OPTUNA:
-        entry = _OPTUNA[name]
+        return OptunaSampler(_maker(_OPTUNA[name], rest, parallel), space, seed, store)
+    made = _from_user(name, options, space, seed, parallel, search_path)
+    if isinstance(made, BaseSampler):
+        entry = user_entry("sampler", name, rest, search_path)
         return OptunaSampler(_maker(entry, rest, parallel), space, seed, store)
-    return _from_user(name, rest, space, seed, parallel, store)
+    return made
 
 
 def _maker(entry: Entry, options: Mapping[str, Any], parallel: bool) -> Callable[[int], BaseSampler]:
@@ -119,19 +184,20 @@ def _maker(entry: Entry, options: Mapping[str, Any], parallel: bool) -> Callable
 
 
 def _from_user(
-    name: str, options: Mapping[str, Any], space: Space, seed: int, parallel: bool, store: StudyStore
-) -> Sampler:
-    if not is_user_factory(name):
-        raise UsageError(f"no sampler is named {name!r}: use one of {', '.join(sorted(REGISTRY))}")
-    entry = Entry(load_factory(name))
+    name: str,
+    options: Mapping[str, Any],
+    space: Space,
+    seed: int,
+    parallel: bool,
+    search_path: Sequence[Path],
+) -> Sampler | BaseSampler:
+    rest = {key: value for key, value in options.items() if key != "seed"}
+    entry = user_entry("sampler", name, rest, search_path)
     supplied = {"seed": seed, "parallel": parallel, "space": space}
-    made = entry.build(options, supplied)
-    if isinstance(made, BaseSampler):
-        return OptunaSampler(_maker(entry, options, parallel), space, seed, store)
-    if not hasattr(made, "suggest"):
+    made: Sampler | BaseSampler = call_factory("sampler", name, lambda: entry.build(rest, supplied))
+    if not isinstance(made, BaseSampler) and not hasattr(made, "suggest"):
         raise UsageError(
-            f"sampler {name}: the factory must return a sweeps.samplers.Sampler or an optuna sampler, "
-            f"not {type(made).__name__}"
+            f"sampler {name}: the factory must return a sweeps.samplers.Sampler (suggest) or an Optuna "
+            f"sampler, not {type(made).__name__}"
         )
-    sampler: Sampler = made
-    return sampler
+    return made

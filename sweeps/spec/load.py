@@ -139,19 +139,27 @@ def _read_space(data: dict[str, Any], reporter: Reporter) -> tuple[Space | None,
     return space, read_enqueue(data.get("enqueue"), space, reporter)
 
 
+def _is_grid(plain: dict[str, Any]) -> bool:
+    sampler = plain.get("sampler")
+    return isinstance(sampler, Component) and sampler.name == "grid"
+
+
 def _check_together(plain: dict[str, Any], space: Space, reporter: Reporter) -> None:
     """What only the plain keys and the space together can tell."""
     if space.finite:
         if none_allowed(space):
             reporter.value(("constraints",), "leave no configuration of this space: loosen one of them")
+        elif _is_grid(plain) and space.size() is None:
+            count = f"{space.size_bound():,}"
+            rule = "a grid lists all its configurations, at most 1,000,000"
+            reporter.value(("sampler",), f"cannot be grid (up to {count} configurations): {rule}")
         return
     budget = plain.get("budget", {})
     known = all(reporter.knows(("budget", key)) for key in ("trials", "wall"))
     if known and isinstance(budget, dict) and budget.get("trials") is None and budget.get("wall") is None:
         rule = "a space that is not finite needs trials or wall, such as budget: {trials: 100}"
         reporter.value(("budget",), f"sets no end: {rule}")
-    sampler = plain.get("sampler")
-    if isinstance(sampler, Component) and sampler.name == "grid":
+    if _is_grid(plain):
         endless = listed(p.name for p in space.parameters if p.domain.count() is None)
         rule = "a grid needs values, integers or a step"
         reporter.value(("sampler",), f"cannot be grid ({endless} has no end of values): {rule}")

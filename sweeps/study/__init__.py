@@ -1,5 +1,6 @@
 """The Optuna study of a sweep: its storage, its one writer, its readers."""
 
+from sweeps.study.journal import cut_torn_line
 from sweeps.study.lock import RunLock, is_locked
 from sweeps.study.reader import read_end, read_records
 from sweeps.study.record import TrialRecord, best_of, is_better
@@ -10,6 +11,7 @@ __all__ = [
     "StudyStore",
     "TrialRecord",
     "best_of",
+    "cut_torn_line",
     "is_better",
     "is_locked",
     "read_end",

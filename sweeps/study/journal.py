@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class SingleWriterBackend(BaseJournalBackend):
         self._first_unread = -1  # log number of _unread[0]; -1 until the file has been read once
         self._synced = time.monotonic()
         self._dirty = False
+        self._held: list[bytes] | None = None  # records of an open transaction
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         if self._first_unread != log_number_from:
@@ -50,10 +52,27 @@ class SingleWriterBackend(BaseJournalBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         data = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        self._unread.extend(logs)
+        if self._held is None:
+            self._write(data)
+        else:
+            self._held.append(data)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write all records of the block at once at its end: a kill leaves all of them or none."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = b"".join(self._held), None
+            if held:
+                self._write(held)
+
+    def _write(self, data: bytes) -> None:
         written = os.write(self._file, data)
         while written < len(data):
             written += os.write(self._file, data[written:])
-        self._unread.extend(logs)
         self._dirty = True
 
     def sync(self) -> None:

@@ -11,7 +11,8 @@ from sweeps.paths import RunPaths
 from sweeps.study.journal import ReadOnlyBackend
 from sweeps.study.lock import is_locked
 from sweeps.study.record import TrialRecord
-from sweeps.study.store import open_database, record_of, study_attributes
+from sweeps.study.store import open_database, record_of, study_attributes, study_name
+from sweeps.urls import require_database
 
 
 def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> list[TrialRecord]:
@@ -47,11 +48,14 @@ def _find(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not url and not paths.journal.exists():
         return None
+    if url:
+        require_database(url)
+    name = study_name(paths, name, url)
     storage = open_database(url) if url else JournalStorage(ReadOnlyBackend(paths.journal))
     try:
         study_id = storage.get_study_id_from_name(name)
     except KeyError:
-        if storage.get_all_studies():
+        if not url and storage.get_all_studies():
             raise CorruptStudyError(
                 f"the study must be named {name!r} as in the results folder's resolved.yaml, and it is not: "
                 "restore study.journal and resolved.yaml from the same backup"

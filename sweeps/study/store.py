@@ -9,9 +9,11 @@ through the storage, not `Trial.report`, because a re-run epoch must overwrite i
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -63,24 +65,19 @@ class StudyStore:
 
     @classmethod
     def open(cls, paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> StudyStore:
-        """Open the folder's study, or create it.
+        """Open the folder's study, or create it. In a database it bears `study_name`.
 
         Raises:
             CorruptStudyError: it does not read back.
-            RefusedError: ``url``'s database holds a study of this name that another folder wrote.
             UsageError: ``url`` cannot be opened.
         """
+        name = study_name(paths, name, url)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         journal = None if url else SingleWriterBackend(paths.journal)
         storage = JournalStorage(journal) if journal else open_database(str(url))
         study_id = _find(storage, name)
         if study_id is None:
             study_id = _create(storage, name, goal)
-        elif url and not paths.trials.exists():
-            raise RefusedError(
-                f"storage: the database already holds a study named {name!r} that another folder wrote: "
-                "give this sweep another name, or another database"
-            )
         return cls(storage, study_id, goal, journal)
 
     def _repair(self, trials: Sequence[FrozenTrial]) -> None:
@@ -121,6 +118,10 @@ class StudyStore:
         """Optuna's own view of a trial, for its pruners; not a copy."""
         return self.storage.get_trial(self._ids[number])
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keep what the block writes together: in the journal a kill leaves all of it or nothing."""
+        return self._journal.transaction() if self._journal else nullcontext()
+
     def write_epoch(self, number: int, epoch: int, value: float) -> None:
         self.storage.set_trial_intermediate_value(self._ids[number], epoch, value)
 
@@ -139,7 +140,7 @@ class StudyStore:
         self.storage.set_trial_state_values(self._ids[record.number], TrialState.RUNNING)
 
     def finish(self, record: TrialRecord) -> None:
-        """Write the final state; it is on the disk when this returns."""
+        """Write the final state. `sync` puts it on the disk."""
         self._write_attributes(record)
         self._write_state(record)
 
@@ -167,7 +168,6 @@ class StudyStore:
             [record.value] if record.state in ("COMPLETE", "PRUNED") and record.value is not None else None
         )
         self.storage.set_trial_state_values(self._ids[record.number], _OPTUNA_STATES[record.state], values)
-        self.sync()
 
     def _write_attributes(self, record: TrialRecord) -> None:
         self.storage.set_trial_user_attr(self._ids[record.number], "sweeps", _attributes(record))
@@ -196,11 +196,18 @@ def record_of(trial: FrozenTrial, goal: Goal) -> TrialRecord:
         setattr(record, key, attributes[key])
     record.failures = dict(record.failures)
     # An attempt that restarted may have ended before epochs that an earlier one had reached.
-    last = attributes["epochs"] if record.ended else math.inf
+    last = attributes["epochs"] if record.ended or record.stop_reason else math.inf
     record.values = {epoch: v for epoch, v in trial.intermediate_values.items() if epoch <= last}
     if record.values:
         record.value, record.best_epoch = best_of(record.values, goal)
     return record
+
+
+def study_name(paths: RunPaths, name: str, url: str | None) -> str:
+    """The study's name: the sweep's, and in a database, which many folders may share, the folder's id too."""
+    if url is None:
+        return name
+    return f"{name}-{json.loads(paths.manifest.read_bytes())['id']}"
 
 
 def study_attributes(storage: BaseStorage, study_id: int) -> Mapping[str, Any]:

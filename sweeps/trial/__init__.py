@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from sweeps.trial.attempt import Overdue, run_attempt
 from sweeps.trial.config import Config
-from sweeps.trial.target import load_function, source_hash
+from sweeps.trial.target import check_target, load_function, source_hash
 from sweeps.trial.trial import Channel, Trial
 
-__all__ = ["Channel", "Config", "Overdue", "Trial", "load_function", "run_attempt", "source_hash"]
+__all__ = [
+    "Channel",
+    "Config",
+    "Overdue",
+    "Trial",
+    "check_target",
+    "load_function",
+    "run_attempt",
+    "source_hash",
+]

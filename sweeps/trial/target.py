@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import hashlib
 import importlib
@@ -32,6 +33,51 @@ def load_function(target: str, search_path: Sequence[Path]) -> Callable[..., Any
     if not callable(function):
         raise TargetError(f"{target!r} must name a function, found a {type(function).__qualname__}")
     return function  # type: ignore[no-any-return]  # callable() was just checked; getattr is Any
+
+
+def check_target(target: str, search_path: Sequence[Path]) -> None:
+    """Look for the function in its source, without importing anything.
+
+    What a module makes at run time (``setattr``, a star import) is given the benefit of the doubt. Raises
+    TargetError if there is no such module, it is no valid Python, or nothing in it bears the name.
+    """
+    source, name = _split(target)
+    path = _source_file(target, source, search_path)
+    if path is None:
+        return
+    try:
+        names = set(_bound_names(ast.parse(path.read_bytes())))
+    except SyntaxError as error:
+        raise TargetError(f"{target!r} is no valid Python: {path}:{error.lineno}: {error.msg}") from error
+    if not names & {name, "*", "__getattr__"}:
+        raise TargetError(f"{target!r}: {path} has no function {name!r}{_near(name, sorted(names))}")
+
+
+def _source_file(target: str, source: str, search_path: Sequence[Path]) -> Path | None:
+    """The file of the module itself; None if it is not plain Python source."""
+    if source.endswith(".py"):
+        return _find_file(target, source, search_path)
+    top, *rest = source.split(".")
+    spec = _find_spec(target, top, search_path)
+    path = Path(spec.origin) if spec.origin else None
+    for part in rest:
+        folder = path.parent if path and path.name == "__init__.py" else None
+        if folder is None:
+            return None
+        module, package = folder / f"{part}.py", folder / part / "__init__.py"
+        path = module if module.is_file() else package
+    return path if path and path.suffix == ".py" and path.is_file() else None
+
+
+def _bound_names(tree: ast.Module) -> Iterator[str]:
+    """Every name the source binds, at any depth: too many rather than too few."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
 
 
 def source_hash(target: str, search_path: Sequence[Path]) -> str:

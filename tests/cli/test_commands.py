@@ -145,11 +145,12 @@ def test_check_prints_the_spec_its_size_and_samples(toy):
     assert "# configurations: infinitely many" in done.stdout
     assert done.stdout.count("# sample: x=") == 2
     assert not (toy.path / "results").exists()
-    assert toy.sweep("check", "toy.yaml", "--set", "train=toy:trian").returncode in (0, 2)
+    misspelt = toy.sweep("check", "toy.yaml", "--set", "train=toy:trian")
+    assert misspelt.returncode == 2 and "did you mean 'train'?" in misspelt.stderr
 
 
 def test_check_import_finds_what_does_not_import(toy):
-    toy.write("toy.py", "import not_there\n")
+    toy.write("toy.py", "import not_there\n" + (toy.path / "toy.py").read_text())
     assert toy.sweep("check", "toy.yaml").returncode == 0
     done = toy.sweep("check", "toy.yaml", "--import")
     assert done.returncode == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers:
     """The controller of the sweep in ``folder``, started; events in ``controller.events``."""
     paths = RunPaths(folder / "results")
     paths.trials.mkdir(parents=True, exist_ok=True)
+    paths.manifest.write_text(json.dumps({"id": folder.name}))
     store = StudyStore.open(paths, spec.name, spec.metric.goal, spec.storage)
     events: list[Event] = []
     sampler = build_sampler(

@@ -52,7 +52,6 @@ def test_optuna_dashboard_opens_a_copy(finished, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "optuna_dashboard._cli", str(copy), "--host", "127.0.0.1"]
     code = "import sys; from optuna_dashboard._cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, str(copy), "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -186,18 +185,17 @@ def test_a_database_holds_the_same_study(tmp_path, url):
     stored = read_records(paths, name, "minimize", url)
     assert [(r.number, r.state, r.params, r.values) for r in stored] == live
     assert len(live) == 6
-    with pytest.raises(RefusedError, match="already holds a study named"):
-        other = tmp_path / "other"
-        other.mkdir()
-        with opened_elsewhere(other, spec):
-            pass
 
 
-def opened_elsewhere(folder, spec):
-    from sweeps.study import StudyStore
-
-    paths = RunPaths(folder / "results")
-    return StudyStore.open(paths, spec.name, "minimize", spec.storage)
+def test_two_folders_share_a_database_and_no_trials(tmp_path):
+    url = f"sqlite:///{tmp_path}/study.db"
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        spec = write_spec(tmp_path / folder, BASE, (f"storage={url}", "budget.trials=2"))
+        with opened(tmp_path / folder, spec) as controller:
+            assert controller.records == []
+            drain(controller)
+        assert len(read_records(RunPaths(tmp_path / folder / "results"), spec.name, "minimize", url)) == 2
 
 
 def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path):

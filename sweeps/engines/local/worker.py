@@ -20,7 +20,7 @@ from sweeps.engines.jobs import run_job
 from sweeps.engines.local.link import Link, Plan
 from sweeps.engines.output import cap_log, flush_all, line_buffered, redirect_to
 from sweeps.errors import TargetError
-from sweeps.messages import Decision, Outcome, TrialSpec
+from sweeps.messages import Decision, Interrupted, Outcome, Raised, Stop, TrialSpec
 from sweeps.paths import TrialPaths
 from sweeps.trial import Trial, load_function, run_attempt
 
@@ -110,6 +110,9 @@ class _Worker:
         channel = _Channel(self._link, spec)
         outcome = run_attempt(self._train, spec, channel, self._plan.device)
         self._end(spec)
+        if isinstance(outcome, Interrupted) and not channel.interrupted:
+            # Ctrl-C never reaches a worker: the function raised it by itself, and would do so again for ever.
+            return Raised("error", "KeyboardInterrupt")
         return outcome
 
     def _call(self, job: Job) -> JobResult:
@@ -138,10 +141,12 @@ class _Channel:
     def __init__(self, link: Link, spec: TrialSpec) -> None:
         self._link = link
         self._spec = spec
+        self.interrupted = False  # whether the trial was told to stop for now
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
         self._link.send(("report", self._spec.number, self._spec.attempt, epoch, metrics))
         decision: Decision = self._link.receive()
+        self.interrupted = isinstance(decision, Stop) and decision.reason == "interrupted"
         return decision
 
 

@@ -1,0 +1,51 @@
+"""What is found out before anything is written: that a spec can be run on this machine, with this code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sweeps.engines import EngineSettings, create_engine
+from sweeps.pruners import make_pruner
+from sweeps.samplers import check_sampler
+from sweeps.spec import SweepSpec
+from sweeps.trial import check_target
+from sweeps.urls import absolute_url
+
+
+def check_runnable(spec: SweepSpec, places: tuple[Path, ...]) -> None:
+    """Build everything the spec names and throw it away; ``places`` is where the user's code is looked up.
+
+    Raises:
+        TargetError: a function of the user's is not there.
+        UsageError: the machine has no room for a trial, or a sampler or pruner does not fit.
+    """
+    for target in filter(None, (spec.train, spec.test)):
+        check_target(target, places)
+    create_engine(spec.engine, engine_settings(spec, places)).close()
+    sampler, pruner = spec.sampler, spec.pruner
+    check_sampler(sampler.name, sampler.options, space=spec.space, seed=spec.seed, search_path=places)
+    goal = spec.metric.goal
+    make_pruner(pruner.name, pruner.options, goal=goal, epochs=spec.epochs, search_path=places)
+
+
+def with_absolute_storage(spec: SweepSpec) -> SweepSpec:
+    """A SQLite file is where the command was given, from wherever the sweep is resumed or read."""
+    if spec.storage is None:
+        return spec
+    return spec.model_copy(update={"storage": absolute_url(spec.storage)})
+
+
+def engine_settings(spec: SweepSpec, places: tuple[Path, ...]) -> EngineSettings:
+    """What an engine needs to know of a spec."""
+    return EngineSettings(
+        train=spec.train,
+        test=spec.test,
+        search_path=places,
+        cpus=spec.resources.cpus,
+        gpus=spec.resources.gpus,
+        workers=spec.workers,
+        isolation=spec.isolation,
+        max_trials_per_worker=spec.max_trials_per_worker,
+        report_timeout=spec.timeout.report,
+        trial_timeout=spec.timeout.trial,
+    )
