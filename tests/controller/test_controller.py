@@ -10,7 +10,7 @@ from sweeps.controller import MessageIgnored
 from sweeps.errors import UsageError
 from sweeps.messages import Continue, Died, Exhausted, Interrupted, Raised, Returned, Stop, Wait
 from sweeps.paths import RunPaths
-from sweeps.study import read_records
+from sweeps.study import read_end, read_records
 from tests.controller.harness import BASE, FakeTime, drain, opened, train, write_spec
 
 
@@ -320,3 +320,148 @@ def test_epochs_that_only_the_worker_wrote_are_taken_from_its_metrics(tmp_path):
     (trial.directory / "metrics.jsonl").write_text("\n".join(lines) + '\n{"number":0,"att')
     with opened(tmp_path, spec) as controller:
         assert controller.records[0].values == {1: 5.0, 2: 4.0, 3: 3.0}
+
+
+def test_within_never_ends_the_sweep_while_other_shapes_are_left(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("budget.trials=2", "retries.crash=0"))
+    with opened(tmp_path, spec) as controller:
+        first = controller.ask(1, within={"kind": 1})[0]
+        controller.finish(first.number, 1, Interrupted())
+        train(controller, controller.ask(1, within={"kind": "b"})[0])
+        assert controller.ask(1, within={"kind": "a"}) == Wait()  # trial 0 waits, in another shape
+        assert controller.ask(1, within={"kind": True}) == Wait()  # 1 and true are two values
+        assert controller.ask(1, within={"kind": 1})[0].number == 0
+
+
+def test_within_what_is_not_there_is_a_wait_and_no_error(tmp_path):
+    spec = write_spec(tmp_path)
+    with opened(tmp_path, spec) as controller:
+        assert controller.ask(1, within={"nothing": 7}) == Wait()
+        assert controller.ask(1, within={"kind": 1, "depth": 2}) == Wait()  # depth is inactive there
+        assert isinstance(controller.ask(1, within={"kind": "a", "depth": 2}), list)
+
+
+def test_an_old_message_that_comes_again_changes_nothing(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("budget.trials=1",))
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+        for epoch, loss in ((1, 3.0), (2, 2.0), (3, 1.0)):
+            controller.report(0, 1, epoch, {"val_loss": loss})
+        controller.report(0, 1, 1, {"val_loss": 9.0})
+        controller.finish(0, 1, Returned())
+        assert controller.records[0].values == {1: 3.0, 2: 2.0, 3: 1.0}
+
+
+def test_epochs_of_an_earlier_attempt_beyond_the_last_one_do_not_count(tmp_path):
+    spec = write_spec(tmp_path, BASE + "early_stopping: {patience: 1}\n", ("budget.trials=1",))
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+        for epoch, loss in enumerate((1.0, 0.9, 0.5, 0.3, 0.2), 1):
+            controller.report(0, 1, epoch, {"val_loss": loss})
+        controller.finish(0, 1, Died("crash", "killed"))
+        controller.ask()
+        controller.report(0, 2, 1, {"val_loss": 1.0})
+        assert controller.report(0, 2, 2, {"val_loss": 1.5}) == Stop("early_stopping")
+        # The driver dies before the worker ends.
+    with opened(tmp_path, spec) as controller:
+        record = controller.records[0]
+        assert (record.state, record.value, record.best_epoch, record.epochs) == ("COMPLETE", 1.0, 1, 2)
+    stored = read(tmp_path, spec)[0]
+    assert (stored.value, stored.best_epoch, stored.epochs) == (1.0, 1, 2)
+
+
+def wavy(config):
+    """Curves that cross: a decision taken an epoch late would often be another."""
+    return lambda epoch: config["x"] + 0.6 * math.sin(7 * config["x"] + 1.3 * epoch)
+
+
+@pytest.mark.parametrize("pruner", ["{name: asha, reduction_factor: 2}", "median", "hyperband"])
+def test_a_pruned_sweep_that_is_cut_anywhere_equals_an_uncut_one(tmp_path, pruner):
+    """The worker has its checkpoint: after a cut its trial goes on behind the last epoch that was answered."""
+    text = BASE.replace("trials: 6", "trials: 12")
+    (tmp_path / "whole").mkdir()
+    spec = write_spec(tmp_path / "whole", text, (f"pruner={pruner}",))
+    with opened(tmp_path / "whole", spec) as controller:
+        drain(controller, wavy)
+        whole = rows(controller.records)
+    assert any(state == "PRUNED" for _, state, *_ in whole)
+    (tmp_path / "cut").mkdir()
+    spec = write_spec(tmp_path / "cut", text, (f"pruner={pruner}",))
+    answered = cut_after = 0
+    trial, epoch, over = None, 1, False
+    while not over:
+        cut_after += 3
+        with opened(tmp_path / "cut", spec) as controller:
+            while not over and answered < cut_after:
+                if trial is None or controller.records[trial.number].state != "RUNNING":
+                    number = None if trial is None else trial.number
+                    answer = controller.ask()
+                    if isinstance(answer, Exhausted):
+                        over = True
+                        break
+                    trial = answer[0]
+                    epoch = epoch if trial.number == number else 1
+                loss = wavy(trial.config)(epoch)
+                decision = controller.report(trial.number, trial.attempt, epoch, {"val_loss": loss})
+                answered += 1
+                epoch += 1
+                if isinstance(decision, Stop) or epoch > trial.epochs:
+                    controller.finish(trial.number, trial.attempt, Returned())
+    assert rows(read(tmp_path / "cut", spec)) == whole
+
+
+def test_trials_that_report_now_and_then_meet_the_same_rungs_after_a_resume(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("pruner={name: asha, reduction_factor: 3}", "budget.trials=4"))
+    with opened(tmp_path, spec) as controller:
+        for loss in (0.3, 0.2, 0.1):
+            trial = controller.ask()[0]
+            controller.report(trial.number, 1, 5, {"val_loss": loss})
+            controller.finish(trial.number, 1, Returned())
+        live = [sorted(rung.losses) for rung in controller._pruner.rungs]
+    with opened(tmp_path, spec) as controller:
+        assert [sorted(rung.losses) for rung in controller._pruner.rungs] == live
+
+
+def test_a_new_trial_does_not_start_from_a_lost_ones_checkpoint(tmp_path):
+    """The journal lost its last second; the folder of the trial it forgot is still there."""
+    spec = write_spec(tmp_path, BASE, ("budget.trials=1",))
+    leftover = tmp_path / "results" / "trials" / "0000" / "last.pt"
+    with opened(tmp_path, spec) as controller:
+        leftover.parent.mkdir(parents=True)
+        leftover.write_text("of another configuration")
+        controller.ask()
+        assert not leftover.exists()
+
+
+def test_a_killed_driver_forgets_at_most_seconds_of_the_wall_budget(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("budget.trials=9", "budget.wall=100"))
+    time = FakeTime()
+    for _ in range(5):
+        with opened(tmp_path, spec, time) as controller:
+            controller.ask()
+            for _ in range(18):
+                time.now += 0.5
+                controller.tick()
+            # killed: nobody closes it
+    with opened(tmp_path, spec, time) as controller:
+        assert 35 <= controller.elapsed <= 45
+
+
+def test_why_a_sweep_ended_is_forgotten_when_it_goes_on(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("budget.trials=1",))
+    paths = RunPaths(tmp_path / "results")
+    with opened(tmp_path, spec) as controller:
+        drain(controller)
+        controller.close()
+    assert read_end(paths, spec.name) == "budget.trials"
+    spec = write_spec(tmp_path, BASE, ("budget.trials=2",))
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+    assert read_end(paths, spec.name) is None
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+        controller.ask()
+        controller.interrupt()
+        controller.finish(1, 2, Interrupted())
+        controller.close()
+    assert read_end(paths, spec.name) is None
