@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sweeps import runner
+from sweeps.controller import Observer
 from sweeps.results import Results, load
 
 __all__ = ["load", "resume", "run"]
@@ -19,6 +20,7 @@ def run(
     *,
     results: str | Path = runner.DEFAULT_RESULTS,
     fresh: bool = False,
+    observers: Iterable[Observer] = (),
 ) -> Results:
     """Run the sweep of a search-space YAML, or go on with it, and return its results.
 
@@ -27,21 +29,27 @@ def run(
         set: overrides by dotted key, e.g. ``{"budget.trials": 20}``.
         results: where the folder named after the sweep is made.
         fresh: move an existing folder aside and start anew.
+        observers: functions that are called with every event (`sweeps.controller.events`), e.g. for progress.
 
     Raises:
         SpecError, UsageError, TargetError, RefusedError: as `sweep run` would end with.
         KeyboardInterrupt: the sweep was interrupted; its trials are checkpointed, and `run` goes on with it.
     """
-    return _results(runner.run(path, overrides(set), results=results, fresh=fresh))
+    return _results(runner.run(path, overrides(set), results=results, fresh=fresh, observers=observers))
 
 
-def resume(directory: str | Path, set: Mapping[str, Any] | None = None) -> Results:
+def resume(
+    directory: str | Path,
+    set: Mapping[str, Any] | None = None,
+    *,
+    observers: Iterable[Observer] = (),
+) -> Results:
     """Go on with the sweep of a results folder; ``set`` may extend its budget.
 
     Raises:
         UsageError, RefusedError, KeyboardInterrupt: as for `run`.
     """
-    return _results(runner.resume(directory, overrides(set)))
+    return _results(runner.resume(directory, overrides(set), observers=observers))
 
 
 def overrides(values: Mapping[str, Any] | None) -> list[str]:

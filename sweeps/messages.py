@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+# In the environment of a process while it imports the user's training function.
+IMPORTING = "SWEEPS_IMPORTING"
+
 Goal = Literal["minimize", "maximize"]
 State = Literal["COMPLETE", "PRUNED", "FAILED", "INTERRUPTED", "RUNNING"]
 

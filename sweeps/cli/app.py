@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sweeps import __version__
 from sweeps.errors import SpecError, SweepError
 
 app = typer.Typer(
@@ -25,6 +26,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Hyperparameter sweeps for PyTorch: a YAML in; a table, a tested winner and a checkpoint out.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sweep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Hyperparameter sweeps for PyTorch: a YAML in; a table, a tested winner and a checkpoint out."""
+
 
 Spec = Annotated[Path, typer.Argument(help="The search-space YAML, e.g. search_spaces/cnn.yaml.")]
 Run = Annotated[str, typer.Argument(help="A results folder, or its name under results/.")]

@@ -135,8 +135,22 @@ def _live() -> Iterator[Observer]:
 
     progress = Progress()
     console = Console(stderr=True)
-    with Live(console=console, refresh_per_second=4, get_renderable=lambda: render(progress), transient=True):
-        yield progress
+    live = Live(
+        console=console, refresh_per_second=4, get_renderable=lambda: render(progress), transient=True
+    )
+
+    def observe(event: Event) -> None:
+        if isinstance(event, SweepStarted) and event.engine != "inline":
+            live.start()  # inline shares the terminal with the function, and with its debugger
+        if live.is_started:
+            progress(event)
+        else:
+            print_line(event)
+
+    try:
+        yield observe
+    finally:
+        live.stop()
 
 
 def render(progress: Progress) -> RenderableType:

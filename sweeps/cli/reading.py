@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sweeps.cli.console import find_run, print_json, print_winner, winner_document
+from sweeps.cli.console import find_run, plain, print_json, print_winner, say, winner_document
 from sweeps.errors import NoUsableTrialError, UsageError
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def trials_command(name: str, state: str | None, *, as_json: bool) -> int:
 
 
 def logs_command(name: str, number: int, tail: int | None) -> int:
+    from sweeps.results import load
+
     paths = find_run(name)
     log = paths.trial(number).log
     if not log.exists():
@@ -68,4 +70,7 @@ def logs_command(name: str, number: int, tail: int | None) -> int:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in lines if tail is None else lines[-tail:]:
         print("".join(char if char.isprintable() or char == "\t" else "?" for char in line))
+    row = load(paths.root).trials.set_index("number").loc[number]
+    error = f": {plain(row['error'])}" if isinstance(row["error"], str) else ""
+    say(f"trial {number} is {row['state']}{error}")
     return 0

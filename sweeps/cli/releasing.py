@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweeps.cli.console import find_run, pairs, print_json, say
+from sweeps.cli.console import find_run, pairs, print_json
 
 
 def test_command(name: str, again: str | None, *, as_json: bool) -> int:
@@ -14,10 +14,8 @@ def test_command(name: str, again: str | None, *, as_json: bool) -> int:
     if as_json:
         tested = None if winner.test is None else dict(winner.test)
         print_json("test", {"number": winner.number, "epoch": winner.epoch, "test": tested})
-    elif winner.test is None:
-        say("sweep: the YAML names no test function (test: module:function), so there is nothing to evaluate")
     else:
-        print(f"trial {winner.number}, epoch {winner.epoch}: {pairs(winner.test)}")
+        print(f"trial {winner.number}, epoch {winner.epoch}: {pairs(winner.test or {})}")
     return 0
 
 

@@ -119,6 +119,7 @@ class Controller:
             SweepStarted(
                 time=self._clock.time(),
                 metric=self._spec.metric.name,
+                engine=self._spec.engine,
                 workers=workers,
                 budget_trials=self._spec.budget.trials,
                 trials_started=len(self.records),

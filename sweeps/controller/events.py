@@ -14,6 +14,7 @@ from sweeps.study.record import TrialRecord
 class SweepStarted:
     time: float  # seconds since the epoch (UTC), as everywhere in events
     metric: str
+    engine: str
     workers: int
     budget_trials: int | None
     trials_started: int  # in earlier runs

@@ -17,7 +17,7 @@ from sweeps.engines.jobs import run_job
 from sweeps.engines.output import Tee, cap_log, prints_of_user_code
 from sweeps.engines.slots import plan_slots, this_machine
 from sweeps.engines.timeouts import Deadlines
-from sweeps.messages import Decision, Died, Exhausted, Interrupted, Outcome, TrialSpec, Wait
+from sweeps.messages import Decision, Died, Exhausted, Interrupted, Outcome, Raised, TrialSpec, Wait
 from sweeps.paths import TrialPaths
 from sweeps.trial import Overdue, Trial, load_function, run_attempt
 
@@ -89,7 +89,9 @@ class InlineEngine:
     ) -> Outcome:
         try:
             with self._guard.around_user_code(deadlines):
-                return run_attempt(function, spec, channel, self._slot.device)
+                outcome = run_attempt(function, spec, channel, self._slot.device)
+                left_debugger = isinstance(outcome, Raised) and outcome.message.startswith("BdbQuit")
+                return Interrupted() if left_debugger else outcome
         except KeyboardInterrupt:  # these two came just before or after the function
             return Interrupted()
         except Overdue as error:

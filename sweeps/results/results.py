@@ -54,6 +54,9 @@ class Results:
         self.directory = paths.root
         self._paths = paths
 
+    def __repr__(self) -> str:
+        return f"<Results of {self.spec.name!r} in {self.directory}>"
+
     @property
     def trials(self) -> pd.DataFrame:
         """One row a trial; the columns are those of ``trials.parquet``."""

@@ -88,6 +88,8 @@ def _remedy(records: Sequence[TrialRecord], states: Mapping[State, int]) -> str:
     if not records or "RUNNING" in states or "INTERRUPTED" in states:
         return "let the sweep go on, with `sweep resume` if it is not running"
     failed = next((record for record in records if record.state == "FAILED"), None)
+    if failed is None and all(record.stop_reason == "budget" for record in records):
+        return "budget.wall must leave at least one trial the time to end: raise it"
     if failed is None:
         return "raise budget.trials or budget.wall, or choose a milder pruner"
     cause = failed.error or failed.stop_reason

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sweeps.engines import EngineSettings, create_engine
+from sweeps.errors import UsageError
+from sweeps.messages import IMPORTING
 from sweeps.pruners import make_pruner
 from sweeps.samplers import check_sampler
 from sweeps.spec import SweepSpec
 from sweeps.trial import check_target
 from sweeps.urls import absolute_url
+
+
+def refuse_inside_import() -> None:
+    """A script that runs a sweep of its own function is imported by the workers, which must not run it again.
+
+    Raises:
+        UsageError: this process is such a worker.
+    """
+    if IMPORTING in os.environ:
+        raise UsageError(
+            "a module that holds a training function must not start a sweep when it is imported, and workers "
+            'import it: put sweeps.run(...) under `if __name__ == "__main__":`'
+        )
 
 
 def check_runnable(spec: SweepSpec, places: tuple[Path, ...]) -> None:

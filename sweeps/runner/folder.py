@@ -66,6 +66,8 @@ def create_folder(paths: RunPaths, spec: SweepSpec, command: Sequence[str]) -> M
     places = search_path(spec)
     manifest = Manifest(1, uuid.uuid4().hex[:12], tuple(map(str, places)), source_hash(spec.train, places))
     paths.trials.mkdir(exist_ok=True)
+    for stale in (paths.journal, paths.events):
+        stale.unlink(missing_ok=True)
     replace_file(paths.sweep_yaml, spec.source)
     replace_file(paths.env, json.dumps(describe(command), indent=2).encode())
     write_manifest(paths, manifest)
@@ -109,8 +111,13 @@ def _read_manifest(paths: RunPaths) -> Manifest:
 
 
 def is_sweep(paths: RunPaths) -> bool:
-    """Whether the folder holds a sweep that has begun."""
+    """Whether the folder holds a sweep."""
     return paths.resolved_yaml.exists()
+
+
+def has_begun(paths: RunPaths) -> bool:
+    """Whether a trial has started there: until then a corrected YAML may take the folder over."""
+    return is_sweep(paths) and any(paths.trials.iterdir())
 
 
 def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:

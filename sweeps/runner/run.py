@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,14 +16,19 @@ from sweeps.finals import finalise
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, Winner, journal_stamp
-from sweeps.runner.checks import check_runnable, engine_settings, with_absolute_storage
+from sweeps.runner.checks import (
+    check_runnable,
+    engine_settings,
+    refuse_inside_import,
+    with_absolute_storage,
+)
 from sweeps.runner.eventlog import EventLog
 from sweeps.runner.folder import (
     Manifest,
     claim,
     create_folder,
     found_from_here,
-    is_sweep,
+    has_begun,
     keep_changes,
     read_folder,
     refuse_changes,
@@ -93,11 +99,12 @@ def run(
         SpecError, UsageError, TargetError: nothing was changed on disk.
         RefusedError: the folder was begun under another spec, or is locked.
     """
+    refuse_inside_import()
     spec = with_absolute_storage(load_spec(Path(path), overrides))
     check_runnable(spec, search_path(spec))
     paths = RunPaths((Path(results) / spec.name).absolute())
     with claim(paths, fresh):
-        if is_sweep(paths):
+        if has_begun(paths):
             before, manifest = read_folder(paths)
             refuse_changes(before.difference(spec), paths)
             manifest = found_from_here(manifest, search_path(spec))
@@ -143,6 +150,8 @@ def test(directory: str | Path, *, again: str | None = None) -> Winner:
     with claim(paths), ExitStack() as stack:
         this = _found(paths)
         spec = this.spec
+        if spec.test is None:
+            raise UsageError("test: the YAML must name a test function (test: module:function), and has none")
         engine = _open_engine(this, stack)
         records = read_records(paths, spec.name, spec.metric.goal, spec.storage)
         ended = read_end(paths, spec.name, spec.storage) is not None
@@ -251,6 +260,10 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         return None, 3
     if run.spec.test is not None and winner.test is None:
         run.notes.append(f"the test of the winner was interrupted; to repeat it: {resume}")
+        return winner, 0
+    note = json.loads(run.paths.best.metrics.read_bytes())["note"]
+    if note:
+        run.notes.append(f"no model was exported: {note}")
     return winner, 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -44,6 +45,8 @@ class Signals:
     def _handle(self, number: int, _: FrameType | None) -> None:
         if self.received is None:
             self.received = number
+            # Not print: the handler may have come in the middle of one.
+            os.write(2, b"\nstopping: running trials end with their epoch; once more to stop at once\n")
             self._stop()
         else:
             self._kill()

@@ -50,6 +50,8 @@ def describe(error: BaseException) -> Raised:
     frames = error.__traceback__.tb_next if error.__traceback__ else None
     report = traceback.TracebackException(type(error), error, frames)
     text = f"called sys.exit({report})" if isinstance(error, SystemExit) else _one_line(report, error)
+    if _is_debugger_exit(error):
+        text = f"{text}: a debugger needs the terminal, which a worker has not; use --set engine=inline"
     whole = "".join(report.format())
     # The end of a long traceback holds the error and the innermost frames.
     kept = whole if len(whole) <= _TRACEBACK_CHARACTERS else "[...]\n" + whole[-_TRACEBACK_CHARACTERS + 6 :]
@@ -65,6 +67,11 @@ def _one_line(report: traceback.TracebackException, error: BaseException) -> str
 
 def _utf8(text: str) -> str:
     return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
+def _is_debugger_exit(error: BaseException) -> bool:
+    bdb = sys.modules.get("bdb")
+    return bdb is not None and isinstance(error, bdb.BdbQuit)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -61,7 +61,7 @@ def _not_scalar(name: str, value: Any) -> str:
 
 def _missing(objective: str, given: Mapping[str, float]) -> str:
     near = difflib.get_close_matches(objective, given, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f": report {near[0]!r} under that name, or set metric.name: {near[0]}" if near else ""
     names = ", ".join(map(repr, given)) or "nothing"
     return (
         f"every report must hold the objective {objective!r} (metric.name in the YAML), found {names}{hint}"

@@ -54,7 +54,7 @@ class Trial:
         self._reported = 0  # the last epoch reported, or restored
         self._stop: Stop | None = None
 
-    def epochs(self, **objects: Any) -> Iterator[int]:
+    def epochs(self, *unnamed: Any, **objects: Any) -> Iterator[int]:
         """Yield the number of each epoch to train: 1, 2, ... and call ``report`` exactly once in each.
 
         With objects (models, optimizers, schedulers, torch.Generator, anything with ``state_dict`` and
@@ -70,6 +70,11 @@ class Trial:
         if self._channel is None:
             raise TrialError(
                 "a test function cannot train: call trial.restore_best(model=model) instead of epochs()"
+            )
+        if unnamed:
+            raise TrialError(
+                f"trial.epochs() takes its objects by name, found a bare {type(unnamed[0]).__name__}: write "
+                "trial.epochs(model=model, optimizer=optimizer)"
             )
         if self._looped:
             raise TrialError(
@@ -173,7 +178,7 @@ class Trial:
         whole = isinstance(given, int) and not isinstance(given, bool)
         if not whole or not self._reported < given <= self._spec.epochs:
             raise ReportError(
-                f"epoch must be a whole number above the last reported, {self._reported}, and at most the "
-                f"sweep's epochs, {self._spec.epochs}; found {given!r}"
+                "epochs count from 1: epoch must be a whole number above the last reported, "
+                f"{self._reported}, and at most the sweep's epochs, {self._spec.epochs}; found {given!r}"
             )
         return given

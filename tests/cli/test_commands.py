@@ -214,7 +214,7 @@ def test_on_a_terminal_the_picture_is_live_and_leaves_the_table(toy):
     toy.write("toy.py", slow)
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "sweeps", "run", "toy.yaml"],
+        [sys.executable, "-m", "sweeps", "run", "toy.yaml", "--set", "engine=local"],
         cwd=toy.path,
         stdout=slave,
         stderr=slave,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -166,13 +167,14 @@ def test_ctrl_c_in_the_test_is_no_end_of_it(toy):
     assert toy.sweep("test", "toy", "--again", "  ").returncode == 2
 
 
+def interrupt_trial_2(toy):
+    """Make the function itself raise KeyboardInterrupt in trial 2."""
+    line = "if trial.number == 2: raise KeyboardInterrupt\n        if trial.config"
+    toy.write("toy.py", (toy.path / "toy.py").read_text().replace("if trial.config", line))
+
+
 def test_an_unfinished_sweep_is_not_tested(toy):
-    toy.write(
-        "toy.py",
-        (toy.path / "toy.py")
-        .read_text()
-        .replace("if trial.config", "if trial.number == 2: raise KeyboardInterrupt\n        if trial.config"),
-    )
+    interrupt_trial_2(toy)
     done = toy.sweep("run", "toy.yaml")
     assert done.returncode == 130  # inline: the function's Ctrl-C is the user's
     assert "interrupted; to go on: sweep resume results/toy" in done.stderr
@@ -181,12 +183,7 @@ def test_an_unfinished_sweep_is_not_tested(toy):
 
 
 def test_a_keyboard_interrupt_of_the_functions_own_is_an_error_in_a_worker(toy):
-    toy.write(
-        "toy.py",
-        (toy.path / "toy.py")
-        .read_text()
-        .replace("if trial.config", "if trial.number == 2: raise KeyboardInterrupt\n        if trial.config"),
-    )
+    interrupt_trial_2(toy)
     done = toy.sweep("run", "toy.yaml", "--set", "engine=local")
     assert done.returncode == 3
     assert states(toy)[2] == ("FAILED", "error")
@@ -207,3 +204,57 @@ def test_a_torn_event_line_is_cut_and_a_lost_manifest_named(toy):
     (toy.path / "results/toy/manifest.json").write_text("{")
     done = toy.sweep("resume", "toy")
     assert done.returncode == 5 and "manifest.json" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_corrected_yaml_takes_over_a_folder_without_trials(toy):
+    toy.write("toy.py", "import not_there\n" + (toy.path / "toy.py").read_text())
+    done = toy.sweep("run", "toy.yaml", "--set", "engine=local")
+    assert done.returncode == 2 and "not_there" in done.stderr
+    toy.write("toy.py", (toy.path / "toy.py").read_text().removeprefix("import not_there\n"))
+    assert toy.sweep("run", "toy.yaml", "--set", "budget.trials=2").returncode == 0
+
+
+def test_a_script_that_runs_a_sweep_of_its_own_function_is_told_of_main(toy):
+    toy.write("toy.py", (toy.path / "toy.py").read_text() + "\nimport sweeps\nsweeps.run('toy.yaml')\n")
+    done = subprocess.run(
+        [sys.executable, "toy.py"],
+        cwd=toy.path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and "LockedError" in done.stderr  # inline: it is this very process
+    toy.write("toy.yaml", (toy.path / "toy.yaml").read_text().replace("inline", "local"))
+    done = subprocess.run([sys.executable, "toy.py"], cwd=toy.path, capture_output=True, text=True)
+    assert 'under `if __name__ == "__main__":`' in done.stderr
+
+
+def test_the_inline_engine_leaves_the_terminal_to_a_debugger(toy):
+    """Under a real pseudo-terminal: no live picture over the prompt, and quitting stops the sweep."""
+    line = "if trial.number == 1: breakpoint()\n        if trial.config"
+    toy.write("toy.py", (toy.path / "toy.py").read_text().replace("if trial.config", line))
+    master, slave = pty.openpty()
+    streams = {"stdin": slave, "stdout": slave, "stderr": slave}
+    driver = subprocess.Popen([sys.executable, "-m", "sweeps", "run", "toy.yaml"], cwd=toy.path, **streams)
+    os.close(slave)
+    output = _read_until(master, b"(Pdb)")
+    os.write(master, b"q\n")
+    output += _read_until(master, None)
+    assert driver.wait(timeout=30) == 130
+    assert b"\x1b[?25l" not in output and b"to go on: sweep resume" in output
+
+
+def _read_until(terminal, text):
+    output = b""
+    while text is None or text not in output:
+        try:
+            output += os.read(terminal, 65536)
+        except OSError:  # the other end has closed
+            assert text is None, output.decode()
+            return output
+    return output
+
+
+def test_a_winner_without_a_model_is_told(toy):
+    done = toy.sweep("run", "toy.yaml")
+    assert "no model was exported: the trial saved no checkpoint" in done.stderr

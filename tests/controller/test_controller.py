@@ -377,7 +377,7 @@ def wavy(config):
 
 @pytest.mark.parametrize("pruner", ["{name: asha, reduction_factor: 2}", "median", "hyperband"])
 def test_a_pruned_sweep_that_is_cut_anywhere_equals_an_uncut_one(tmp_path, pruner):
-    """The worker has its checkpoint: after a cut its trial goes on behind the last epoch that was answered."""
+    """The worker has its checkpoint: after a cut its trial goes on behind the last epoch answered."""
     text = BASE.replace("trials: 6", "trials: 12")
     (tmp_path / "whole").mkdir()
     spec = write_spec(tmp_path / "whole", text, (f"pruner={pruner}",))

@@ -20,7 +20,7 @@ from sweeps.engines.jobs import run_job
 from sweeps.engines.local.link import Link, Plan
 from sweeps.engines.output import cap_log, flush_all, line_buffered, redirect_to
 from sweeps.errors import TargetError
-from sweeps.messages import Decision, Interrupted, Outcome, Raised, Stop, TrialSpec
+from sweeps.messages import IMPORTING, Decision, Interrupted, Outcome, Raised, Stop, TrialSpec
 from sweeps.paths import TrialPaths
 from sweeps.trial import Trial, load_function, run_attempt
 
@@ -34,7 +34,9 @@ def work(connection: socket.socket) -> None:
     prepare_process(plan)
     line_buffered()
     try:
+        os.environ[IMPORTING] = "1"
         train = load_function(plan.target, plan.search_path) if plan.target else None
+        del os.environ[IMPORTING]
     except TargetError as error:
         link.send(("unusable", _explain(error)))
         return
