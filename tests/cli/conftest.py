@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.cli.commands import sweep
 
 TOY = """
 def train(trial):
@@ -49,14 +49,7 @@ class Folder:
         target.write_text(text)
 
     def sweep(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "sweeps", *arguments],
-            cwd=self.path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return sweep(arguments, self.path, environment)
 
 
 @pytest.fixture
