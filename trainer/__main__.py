@@ -75,6 +75,8 @@ def _run(options: argparse.Namespace, config: Mapping[str, Any], folder: Path) -
         goal="minimize",
         directory=folder,
     )
+    import torch  # noqa: F401  before the attempt seeds what is loaded
+
     printer = Printer(options.epochs)
     outcome = run_attempt(trainer.train, spec, printer, options.device)
     if isinstance(outcome, Interrupted):

@@ -118,7 +118,8 @@ def parse(config: Mapping[str, Any]) -> Settings:
     problems += [
         _bad(key, config[key]) for key in RULES if key in config and not RULES[key].admits(config[key])
     ]
-    if not problems and config.get("nesterov", False) and config.get("momentum") == 0:
+    sgd = config.get("optimizer") == "sgd"  # others do not read these keys
+    if not problems and sgd and config.get("nesterov", False) and config.get("momentum") == 0:
         problems.append("nesterov: true needs a momentum above 0, found momentum: 0")
     if problems:
         raise ValueError("; ".join(problems))

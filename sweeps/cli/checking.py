@@ -39,8 +39,6 @@ def check_command(path: Path, overrides: Sequence[str], samples: int, import_: b
         return 0
     print(spec.resolved(), end="")
     print(f"\n# configurations: {_size(spec)}")
-    if samples and not drawn:
-        print("# sample: none; 1,000 random configurations all violate the constraints")
     for params in drawn:
         print(f"# sample: {pairs(params)}")
     return 0

@@ -51,7 +51,7 @@ def trials_table(records: Sequence[TrialRecord], epochs: pa.Table, layout: Layou
 
     ``metric`` is the objective's best value and ``best_epoch`` its epoch. ``best.X`` is the value of metric
     X at that epoch, not X's own optimum: the row describes the model that would be exported. ``last.X`` is
-    the last value that the trial reported of X. ``seconds`` adds up the attempts that have ended,
+    the last number that the trial reported of X. ``seconds`` adds up the attempts that have ended,
     ``started`` is when the first began (UTC). ``params.X`` is missing where parameter X is inactive.
     """
     fields: list[tuple[pa.Field, pa.Array]] = [
@@ -79,7 +79,7 @@ def trials_table(records: Sequence[TrialRecord], epochs: pa.Table, layout: Layou
 
 
 def _metric_columns(records: Sequence[TrialRecord], epochs: pa.Table) -> Mapping[str, Floats]:
-    """``last.X`` of every metric X, then ``best.X`` of every one; one value a record."""
+    """``last.X`` of every metric X (its last value that is a number), then ``best.X`` of every one; one value a record."""
     numbers = np.array([r.number for r in records], np.int64)
     best_epochs = np.array([r.best_epoch or 0 for r in records], np.int64)
     row = np.searchsorted(numbers, epochs["number"].to_numpy())

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sweeps.controller.proposals import UNIFORM_DRAWS
 from sweeps.engines import EngineSettings, create_engine
 from sweeps.errors import UsageError
 from sweeps.messages import IMPORTING
 from sweeps.pruners import make_pruner
 from sweeps.samplers import check_sampler
+from sweeps.seeding import generator
+from sweeps.space import Space
 from sweeps.spec import SweepSpec
 from sweeps.trial import check_target
 from sweeps.urls import absolute_url
+
+_CHECK = 2  # a key that keeps these draws apart from the sweep's own
 
 
 def refuse_inside_import() -> None:
@@ -35,6 +40,8 @@ def check_runnable(spec: SweepSpec, places: tuple[Path, ...]) -> None:
         TargetError: a function of the user's is not there.
         UsageError: the machine has no room for a trial, or a sampler or pruner does not fit.
     """
+    if spec.space.size() is None:
+        check_constraints(spec.space, spec.seed)
     for target in filter(None, (spec.train, spec.test)):
         check_target(target, places)
     create_engine(spec.engine, engine_settings(spec, places)).close()
@@ -42,6 +49,20 @@ def check_runnable(spec: SweepSpec, places: tuple[Path, ...]) -> None:
     check_sampler(sampler.name, sampler.options, space=spec.space, seed=spec.seed, search_path=places)
     goal = spec.metric.goal
     make_pruner(pruner.name, pruner.options, goal=goal, epochs=spec.epochs, search_path=places)
+
+
+def check_constraints(space: Space, seed: int) -> None:
+    """An infinite space must leave something to draw; a finite one was counted with the YAML.
+
+    Raises:
+        UsageError: next to no random configuration holds the constraints.
+    """
+    rng = generator(seed, _CHECK)
+    if space.constraints and not any(space.allows(space.uniform(rng)) for _ in range(UNIFORM_DRAWS)):
+        raise UsageError(
+            f"constraints: at least one in {UNIFORM_DRAWS:,} random configurations must hold them, and none "
+            "did: loosen them, or narrow the ranges to where they hold"
+        )
 
 
 def with_absolute_storage(spec: SweepSpec) -> SweepSpec:

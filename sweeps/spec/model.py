@@ -136,7 +136,7 @@ class Settings(Section):
 
     version: Literal[1] = Field(description="the file format, which is 1")
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="the sweep's name, and that of its folder, results/<name>",
     )
     train: str = Field(

@@ -73,6 +73,7 @@ def test_a_users_sampler_and_pruner_are_found_beside_the_yaml(toy):
         ("pruner={name: asha, min_epochs: 9}", "from 1 to the sweep's 3 epochs"),
         ("sampler={name: tpe, n_ei_candidates: 0}", "n_ei_candidates must be at least 1"),
         ("sampler={name: cmaes, popsize: 0}", "popsize must be at least 2"),
+        ("constraints=['x > 5']", "at least one in 20,000 random configurations must hold them"),
         ("test=toy:tset", "did you mean 'test'?"),
         ("resources.cpus=4096", "4096"),
     ],

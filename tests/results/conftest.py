@@ -146,6 +146,7 @@ class Sweep:
         overrides = () if trials is None else (f"budget.trials={trials}",)
         self.spec = spec = load_spec(self.yaml, overrides)
         self.paths.trials.mkdir(parents=True, exist_ok=True)
+        self.paths.manifest.write_text('{"id": "of-this-folder", "search_path": []}')
         self.paths.sweep_yaml.write_bytes(spec.source)
         self.paths.resolved_yaml.write_text(spec.resolved())
         with RunLock(self.paths.lock):

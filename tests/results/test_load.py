@@ -98,7 +98,7 @@ def test_the_goal_decides_what_is_best_and_only_complete_trials_count(goal, numb
 def test_without_a_complete_trial_the_error_counts_the_states_and_names_the_cause(make_sweep):
     sweep = make_sweep(1.0).run()
     with pytest.raises(
-        NoUsableTrialError, match=r"\(1 FAILED\).*trial 0.*x is too large.*sweep logs 0"
+        NoUsableTrialError, match=r"\(1 FAILED\).*trial 0.*x is too large.*trials/0000/log.txt"
     ) as error:
         _ = load(sweep.paths.root).best
     assert error.value.exit_code == 4

@@ -70,7 +70,7 @@ def test_all_problems_are_named_at_once() -> None:
 
 def test_nesterov_needs_momentum() -> None:
     with pytest.raises(ValueError, match="nesterov: true needs a momentum above 0, found momentum: 0"):
-        parse({"nesterov": True, "momentum": 0})
+        parse({"optimizer": "sgd", "nesterov": True, "momentum": 0})
     assert parse({"nesterov": True}).nesterov
 
 
