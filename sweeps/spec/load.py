@@ -21,7 +21,7 @@ from sweeps.spec.parameters import Group, ParametersReader, read_constraints, re
 from sweeps.spec.positions import Location
 from sweeps.spec.problems import Problems, Reporter
 from sweeps.spec.spec import SweepSpec
-from sweeps.spec.wordings import report_findings, sections
+from sweeps.spec.wordings import ELSEWHERE, report_findings, sections
 from sweeps.spec.yaml_loader import load_yaml
 from sweeps.spec.yaml_text import MOST_BYTES
 
@@ -99,6 +99,8 @@ def _without_unknown(
         near = nearest(key, known)
         if key in NOT_YET.get(path, ()):
             reporter.key((*path, key), "is not available yet: remove it")
+        elif not path and key in ELSEWHERE:
+            reporter.key((key,), f"is not a known key; what other tools call {key} is {ELSEWHERE[key]} here")
         elif near is None:
             reporter.key((*path, key), f"is not a known key: one of {listed(sorted(known))}")
         elif near in section:

@@ -86,6 +86,8 @@ class ParametersReader:
             near = did_you_mean(key, known)
             if key == "value" and not near.endswith('"value"?'):
                 near = "; a single value belongs under fixed"
+            if key == "distribution":
+                near = "; write log: true or step: ... beside min and max instead"
             self.reporter.key((*path, key), f"is not a key of {what}: one of {listed(known)}{near}")
         return bool(unknown)
 

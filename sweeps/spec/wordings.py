@@ -114,3 +114,21 @@ def _not_listed(path: KeyPath, value: Any, limits: Mapping[str, Any]) -> str:
     if len(allowed) == 1:
         return f"must be {allowed[0]} ({show(value)})"
     return f"is unknown ({show(value)}): one of {listed(allowed)}{did_you_mean(value, allowed)}"
+
+# What other tools call it: keys of W&B sweeps, Optuna and Ray Tune, and where they stand here.
+ELSEWHERE = {
+    "method": "sampler",
+    "program": "train",
+    "command": "train",
+    "objective": "train",
+    "early_terminate": "pruner",
+    "scheduler": "pruner",
+    "num_samples": "budget: {trials: ...}",
+    "n_trials": "budget: {trials: ...}",
+    "run_cap": "budget: {trials: ...}",
+    "max_concurrent_trials": "workers",
+    "n_jobs": "workers",
+    "direction": "metric: {name: ..., goal: ...}",
+    "search_space": "parameters",
+    "config": "fixed",
+}
