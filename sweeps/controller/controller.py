@@ -8,7 +8,6 @@ message that comes twice gets the answer it got before.
 from __future__ import annotations
 
 import math
-import shutil
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.controller.budget import Clock, Stopwatch
-from sweeps.controller.early_stopping import stops_early
 from sweeps.controller.events import (
     EpochReported,
     Event,
@@ -28,8 +26,9 @@ from sweeps.controller.events import (
     TrialEnded,
     TrialStarted,
 )
+from sweeps.controller.judge import Judge
 from sweeps.controller.proposals import Proposals, inside
-from sweeps.controller.resume import missing_epochs
+from sweeps.controller.resume import clear_leftovers, missing_epochs
 from sweeps.controller.verdict import Verdict, verdict_of
 from sweeps.messages import (
     Continue,
@@ -50,7 +49,6 @@ from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord, is_better
 
 ELAPSED_INTERVAL = 2.0  # seconds: the most wall time that a kill makes the budget forget
-_CONTINUE = Continue()
 
 
 @dataclass(slots=True)
@@ -88,6 +86,7 @@ class Controller:
         self._paths = paths
         self._store = store
         self._pruner = pruner
+        self._judge_curve = Judge(spec, pruner)
         self._observers = observers
         self._clock = clock or Clock()
         self._proposals = Proposals(spec.space, sampler, spec.enqueue, spec.seed)
@@ -197,7 +196,7 @@ class Controller:
 
     def _enter(self, params: dict[str, Any], attributes: Mapping[str, Any], worker: str) -> TrialSpec:
         record = TrialRecord(len(self.records), params, worker=worker, started=self._clock.time())
-        _clear(self._paths.trial(record.number).directory)
+        clear_leftovers(self._paths.trial(record.number).directory)
         stored = {name: to_optuna(self._domains[name], value) for name, value in params.items()}
         self._store.enter(record, stored, {name: self._distributions[name] for name in params}, attributes)
         self.records.append(record)
@@ -236,43 +235,26 @@ class Controller:
         if running.last is not None and epoch <= running.last[0]:
             return running.last[1]
         with self._store.transaction():
-            decision = running.stop or self._judge(running, epoch, metrics[self._spec.metric.name])
+            decision = running.stop or self._judge(running.record, epoch, metrics[self._spec.metric.name])
             running.last = (epoch, decision)
             if isinstance(decision, Stop) and running.stop is None:
                 self._decide(running, decision, epoch)
         self._emit(EpochReported(self._clock.time(), trial, attempt, epoch, metrics, decision))
         return decision
 
-    def _judge(self, running: _Attempt, epoch: int, value: float) -> Continue | Stop:
-        record, spec = running.record, self._spec
+    def _judge(self, record: TrialRecord, epoch: int, value: float) -> Continue | Stop:
+        metric = self._spec.metric
         if not math.isfinite(value):
-            record.error = f"{spec.metric.name} must be a finite number, and was {value} at epoch {epoch}"
+            record.error = f"{metric.name} must be a finite number, and was {value} at epoch {epoch}"
             return Stop("nonfinite")
-        record.observe(epoch, value, spec.metric.goal)
+        record.observe(epoch, value, metric.goal)
         self._store.write_epoch(record.number, epoch, value)
-        if epoch >= spec.epochs:
-            return _CONTINUE  # it ends by itself
-        if self._stops_early(record, epoch):
-            return Stop("early_stopping")
-        if self._pruner.report(record.number, epoch, self._best_until(record, epoch)):
-            return Stop(self._pruner.name)
+        decision = self._judge_curve.decide(record, epoch)
+        if isinstance(decision, Stop) or epoch >= self._spec.epochs:
+            return decision
         if self._wall_spent():
             return Stop("budget")
-        return Stop("interrupted") if self.interrupted else _CONTINUE
-
-    def _stops_early(self, record: TrialRecord, epoch: int) -> bool:
-        rule = self._spec.early_stopping
-        if rule is None:
-            return False
-        curve = {e: v for e, v in record.values.items() if e <= epoch}
-        return stops_early(curve, self._spec.metric.goal, rule.patience, rule.min_delta)
-
-    def _best_until(self, record: TrialRecord, epoch: int) -> float:
-        """The best objective so far; epochs that a re-run has still to overwrite do not count."""
-        if record.best_epoch is not None and record.best_epoch <= epoch and record.value is not None:
-            return record.value
-        best = min if self._spec.metric.goal == "minimize" else max
-        return best(value for e, value in record.values.items() if e <= epoch)
+        return Stop("interrupted") if self.interrupted else decision
 
     def _decide(self, running: _Attempt, stop: Stop, epoch: int) -> None:
         """A decision enters the study with its epoch, before it is sent: a crash cannot turn it round."""
@@ -386,9 +368,3 @@ class Controller:
     def _emit(self, event: Event) -> None:
         for observer in self._observers:
             observer(event)
-
-
-def _clear(directory: Path) -> None:
-    """A new trial must not start from the checkpoint of one that the journal lost with its last second."""
-    if directory.exists():
-        shutil.rmtree(directory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,9 @@ def _row(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return row
+
+
+def clear_leftovers(directory: Path) -> None:
+    """A new trial must not start from the checkpoint of one that the journal lost with its last second."""
+    if directory.exists():
+        shutil.rmtree(directory)

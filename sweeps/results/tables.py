@@ -79,7 +79,7 @@ def trials_table(records: Sequence[TrialRecord], epochs: pa.Table, layout: Layou
 
 
 def _metric_columns(records: Sequence[TrialRecord], epochs: pa.Table) -> Mapping[str, Floats]:
-    """``last.X`` of every metric X (its last value that is a number), then ``best.X`` of every one; one value a record."""
+    """``last.X`` of every metric X (its last number), then ``best.X`` of every one; one value a record."""
     numbers = np.array([r.number for r in records], np.int64)
     best_epochs = np.array([r.best_epoch or 0 for r in records], np.int64)
     row = np.searchsorted(numbers, epochs["number"].to_numpy())
