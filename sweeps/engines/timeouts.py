@@ -32,3 +32,8 @@ class Deadlines:
         if self._trial is not None and now >= self._begun + self._trial:
             return f"ran for {self._trial:g} s without ending"
         return None
+
+
+def import_overdue(target: str, limit: float) -> str:
+    """What is said of an import of the user's function that took over ``limit`` seconds."""
+    return f"importing {target!r} took over {limit:g} s, as long as timeout.report allows"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -23,8 +24,10 @@ def run_attempt(function: Callable[[Trial], Any], spec: TrialSpec, channel: Chan
     """Seed, call ``function`` with a Trial, and classify the end; a traceback goes to stderr, the trial's
     log.
 
-    Never raises for anything the function does, ``sys.exit`` and Ctrl-C included.
+    Never raises for anything the function does, ``sys.exit`` and Ctrl-C included. A process that the function
+    forked and that comes out of it ends here.
     """
+    process = os.getpid()
     spec.directory.mkdir(parents=True, exist_ok=True)
     seed_everything(spec.seed, device)
     trial = Trial(spec, channel, device)
@@ -39,10 +42,18 @@ def run_attempt(function: Callable[[Trial], Any], spec: TrialSpec, channel: Chan
     except BaseException as error:  # noqa: BLE001  the boundary round the user's code
         outcome = describe(error)
         print(outcome.traceback, end="", file=sys.stderr, flush=True)
+    end_if_forked(process, outcome)
     if trial.stop_reason == "interrupted":
         outcome = Interrupted()
     trial.close(finished=isinstance(outcome, Returned))
     return outcome
+
+
+def end_if_forked(process: int, outcome: Outcome) -> None:
+    """Exit unless this is ``process``: a copy of it made by ``os.fork`` must neither report nor tidy up."""
+    if os.getpid() != process:
+        sys.stdout.flush()
+        os._exit(0 if isinstance(outcome, Returned) else 1)
 
 
 def describe(error: BaseException) -> Raised:

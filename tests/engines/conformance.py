@@ -98,6 +98,13 @@ class EngineSuite:
         assert states(records) == [("FAILED", "error")] * 2
         assert records[0].error == "called sys.exit(3)"
 
+    def test_a_forked_child_that_falls_out_of_the_function_ends(self, run):
+        sweep, records = run("forks_and_falls_out")
+        assert states(records) == [FINISHED] * 3
+        for record in records:
+            rows = sweep.metrics(record.number)
+            assert [row["metrics"]["status"] for row in rows] == [0, 0, 1, 0]
+
     def test_not_a_number(self, run):
         _, records = run("not_a_number")
         assert states(records) == [FINISHED, ("FAILED", "nonfinite"), FINISHED]
@@ -213,6 +220,11 @@ class EngineSuite:
         assert result.outcome == Returned()
         assert result.value["test"] == {"accuracy": 0.75}
         assert "testing" in (tmp_path / "trial" / "log.txt").read_text()
+
+    def test_a_forked_child_that_falls_out_of_a_test_function_ends(self, tmp_path, make):
+        engine = make(Sweep(tmp_path, "falling").settings)
+        result = engine.call(self.job(tmp_path, "functions:forking_test"))
+        assert result.value["test"] == {"accuracy": 1.0}
 
     def test_a_job_that_fails_says_how(self, tmp_path, make):
         engine = make(Sweep(tmp_path, "falling").settings)

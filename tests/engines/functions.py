@@ -5,10 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from sweeps.engines.local.link import Link
+from sweeps.messages import Returned
 
 print("functions are imported")
 
@@ -90,6 +94,18 @@ def trains(trial):
         trial.report(val_loss=loss)
 
 
+def forks_and_falls_out(trial):
+    """The child returns, or raises, where the parent goes on training."""
+    for epoch in trial.epochs():
+        child = os.fork() if epoch in (2, 3) else None
+        if child == 0 and epoch == 3:
+            raise RuntimeError("in the child")
+        if child == 0:
+            return
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else 0
+        trial.report(val_loss=1 / epoch, status=status)
+
+
 def talks(trial):
     print(f"print of {trial.number}")
     print(f"error of {trial.number}", file=sys.stderr)
@@ -109,6 +125,12 @@ def exits_in_trial_one(trial):
 def killed_in_trial_one(trial):
     if trial.number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+    falling(trial)
+
+
+def killed_by_a_real_time_signal_in_trial_one(trial):
+    if trial.number == 1:
+        os.kill(os.getpid(), 40)
     falling(trial)
 
 
@@ -198,6 +220,19 @@ def prints_a_lot(trial):
     print("the last line")
 
 
+def told_by_another(trial):
+    """Something that holds the worker's link says that another attempt ended."""
+    links = [path for path in Path("/proc/self/fd").iterdir() if "socket:" in _linked(path)]
+    link = Link(socket.socket(fileno=os.dup(int(links[0].name))))
+    link.send(("finish", trial.number + 1, trial.attempt, Returned()))
+    link.send(("finish", trial.number, trial.attempt + 1, Returned()))
+    falling(trial)
+
+
+def _linked(path):
+    return str(path.readlink()) if path.is_symlink() else ""
+
+
 def uses_a_pool(trial):
     import multiprocessing
 
@@ -220,6 +255,13 @@ def measure(trial):
     """A test function."""
     print("testing")
     return {"accuracy": 0.5 + trial.config.x}
+
+
+def forking_test(trial):
+    if (child := os.fork()) == 0:
+        return {"accuracy": 0.0}
+    os.waitpid(child, 0)
+    return {"accuracy": 1.0}
 
 
 def broken_test(trial):

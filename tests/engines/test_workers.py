@@ -45,7 +45,11 @@ def run(tmp_path, mark):
 
 @pytest.mark.parametrize(
     ("function", "error"),
-    [("exits_in_trial_one", "exited with code 3"), ("killed_in_trial_one", "killed by SIGKILL")],
+    [
+        ("exits_in_trial_one", "exited with code 3"),
+        ("killed_in_trial_one", "killed by SIGKILL"),
+        ("killed_by_a_real_time_signal_in_trial_one", "killed by signal 40"),
+    ],
 )
 def test_a_dead_worker_costs_one_trial(run, function, error):
     _, records = run(function, budget={"trials": 4}, retries={"crash": 0})
@@ -198,6 +202,35 @@ def test_a_module_that_cannot_be_imported_any_more_interrupts_the_sweep(run, tmp
     with pytest.raises(TargetError, match="'once:train' cannot be imported: AssertionError: edited"):
         run("once:train", isolation="trial", workers=1)
     assert states(Sweep(tmp_path, "once:train").records()) == [FINISHED]
+
+
+@pytest.mark.parametrize("end", ["os._exit(4)", "1 / 0"])
+def test_a_replacement_that_cannot_be_imported_is_tried_again(run, tmp_path, end):
+    (tmp_path / "flaky.py").write_text(
+        "import functions, os, pathlib\n"
+        "log = pathlib.Path(__file__).with_suffix('.imports')\n"
+        "log.write_text(log.read_text() + 'x' if log.exists() else 'x')\n"
+        f"if len(log.read_text()) in (2, 3, 5, 6): {end}\n"
+        "train = functions.falling\n"
+    )
+    _, records = run("flaky:train", isolation="trial", workers=1)
+    assert states(records) == [FINISHED] * 3
+    assert len((tmp_path / "flaky.imports").read_text()) >= 7
+
+
+def test_an_import_that_hangs_is_late(run, tmp_path):
+    (tmp_path / "sleepy.py").write_text("import time\ntime.sleep(60)")
+    began = time.monotonic()
+    with pytest.raises(TargetError, match=r"importing 'sleepy:train' took over 0\.3 s") as caught:
+        run("sleepy:train", timeout={"report": 0.3}, workers=1)
+    assert "sleepy.py\", line 2" in str(caught.value)  # where it hung
+    assert time.monotonic() - began < 5
+
+
+def test_only_the_running_attempt_can_finish(run):
+    _, records = run("told_by_another", workers=1)
+    assert states(records) == [FINISHED] * 3
+    assert [record.epochs for record in records] == [4, 4, 4]
 
 
 def test_a_preload_that_fails_is_an_error_at_once(run, capfd):

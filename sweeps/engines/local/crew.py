@@ -34,7 +34,7 @@ class Member:
         self.control = control
         self._early = early  # its output before the first trial
         self.state: Literal["starting", "idle", "busy", "leaving"] = "starting"
-        self.deadlines = Deadlines(None, None, 0.0)  # those of its trial
+        self.deadlines = Deadlines(None, None, 0.0)  # those of what it does now
         self.late: str | None = None  # why it is being killed
         self.trials = 0
         self.leaves_by = 0.0
@@ -196,7 +196,14 @@ def _receive_status(control: socket.socket) -> int:
 
 
 def describe_status(status: int) -> str:
-    """A wait status in words: "killed by SIGKILL" or "exited with code 3"."""
+    """A wait status in words: "killed by SIGKILL", "killed by signal 40" or "exited with code 3"."""
     if os.WIFSIGNALED(status):
-        return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"killed by {_signal_name(os.WTERMSIG(status))}"
     return f"exited with code {os.waitstatus_to_exitcode(status)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"

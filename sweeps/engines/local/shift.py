@@ -10,12 +10,13 @@ from sweeps.engines.local.crew import Crew, Member, Message
 from sweeps.engines.local.supervisor import KILL
 from sweeps.engines.output import cap_log
 from sweeps.engines.slots import Slot
-from sweeps.engines.timeouts import Deadlines
+from sweeps.engines.timeouts import Deadlines, import_overdue
 from sweeps.errors import TargetError
 from sweeps.messages import Died, Exhausted, Interrupted, Outcome, Raised, TrialSpec, Wait
 from sweeps.paths import TrialPaths
 
 _SAID_CHARACTERS = 4_000  # of a worker that died while importing
+_FAILED_STARTS = 3  # in a row, until the training function counts as lost
 TICK = 0.25  # seconds between two looks at clocks and logs
 
 
@@ -32,6 +33,8 @@ class Shift:
         self._running: dict[Member, TrialSpec] = {}
         self._changed = True  # whether somebody may be without work, or a slot without a worker
         self._exhausted = False
+        self._was_ready = False  # whether a worker ever was
+        self._failed_starts = 0  # since the last worker that was ready
         self._looked_after = time.monotonic()
 
     @property
@@ -48,26 +51,29 @@ class Shift:
         leaving = {member.slot for member in self._crew.members if member.state == "leaving"}
         for slot in self._slots:
             if slot not in staying:
-                self._crew.hire(slot, self._settings.train)
+                member = self._crew.hire(slot, self._settings.train)
+                member.deadlines = Deadlines(self._settings.report_timeout, None, time.monotonic())
         for member in list(self._crew.members):
             # The next trial waits for the old worker's end: both may not fit on one GPU.
             if member.state == "idle" and member.slot not in leaving and not self._start_trial(member):
                 return
 
     def handle(self, member: Member, message: Message) -> None:
-        """Act on one word of a worker; raises TargetError if it cannot import the training function."""
+        """Act on one word of a worker; raises TargetError if workers cannot import the training function."""
         match message:
             case ("report", number, attempt, epoch, metrics):
                 if member.late is None:
                     member.send(self._controller.report(number, attempt, epoch, metrics))
                     member.deadlines.reported(time.monotonic())
-            case ("finish", _, _, outcome):
-                self._finish(member, outcome)
+            case ("finish", number, attempt, outcome):
+                # Anything else than the running attempt was told by a copy of the worker.
+                if (spec := self._running.get(member)) and (number, attempt) == (spec.number, spec.attempt):
+                    self._finish(member, outcome)
             case ("ready",):
-                member.state = "idle"
-                self._changed = True
+                self._ready(member)
             case ("unusable", text):
-                raise TargetError(text)
+                self._crew.dismiss(member)
+                self._failed_start(text)
             case ("ended", death, said):
                 self._ended(member, death, said)
 
@@ -77,10 +83,11 @@ class Shift:
         if now - self._looked_after < TICK:
             return
         self._looked_after = now
-        for member, spec in self._running.items():
+        for spec in self._running.values():
             cap_log(TrialPaths(spec.directory).log)
-            if member.late is None and (missed := member.deadlines.missed(now)):
-                self._crew.terminate(member, missed)
+        for member in self._crew.members:
+            if member.state in ("starting", "busy") and member.late is None:
+                self._end_if_late(member, now)
         self._crew.hurry_leavers()
         self._controller.tick()
 
@@ -103,6 +110,28 @@ class Shift:
         self._running[member] = spec
         return True
 
+    def _ready(self, member: Member) -> None:
+        if member.late is not None:  # its end is on the way
+            return
+        self._was_ready = True
+        self._failed_starts = 0
+        member.state = "idle"
+        self._changed = True
+
+    def _failed_start(self, text: str) -> None:
+        """A worker could not be had. What could be imported once may work again: a full disk, an edit."""
+        self._changed = True
+        self._failed_starts += 1
+        if not self._was_ready or self._failed_starts >= _FAILED_STARTS:
+            raise TargetError(text)
+
+    def _end_if_late(self, member: Member, now: float) -> None:
+        if not (missed := member.deadlines.missed(now)):
+            return
+        if member.state == "starting":
+            missed = import_overdue(self._settings.train, self._settings.report_timeout or 0.0)
+        self._crew.terminate(member, missed)
+
     def _finish(self, member: Member, outcome: Outcome) -> None:
         spec = self._running.pop(member)
         self._changed = True
@@ -123,8 +152,8 @@ class Shift:
     def _ended(self, member: Member, death: Died, said: str) -> None:
         self._changed = True
         if member.state == "starting":
-            how = f"{death.message}\n\n{said[-_SAID_CHARACTERS:]}".rstrip()
-            raise TargetError(f"importing {self._settings.train!r} ended the worker process: {how}")
+            ended = f"importing {self._settings.train!r} ended the worker process: {death.message}"
+            self._failed_start(f"{member.late or ended}\n\n{said[-_SAID_CHARACTERS:]}".rstrip())
         if (spec := self._running.pop(member, None)) is not None:
             outcome = death if member.late is None else Died("hang", member.late)
             self._controller.finish(spec.number, spec.attempt, outcome)
