@@ -138,7 +138,7 @@ def previous_path(checkpoint: Path) -> Path:
 
 
 def rotated_path(log: Path) -> Path:
-    """Where the beginning of a long ``log`` went: log.1.txt."""
+    """Where the end of a long ``log`` is kept when it is begun anew: log.1.txt."""
     return log.with_name(f"{log.stem}.1{log.suffix}")
 
 

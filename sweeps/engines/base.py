@@ -23,8 +23,9 @@ class EngineSettings:
         workers: >= 1, the most trials at once; None for as many as fit.
         isolation: "warm" keeps a worker process over trials, "trial" starts a fresh one for each.
         max_trials_per_worker: >= 1, a warm worker is replaced after so many trials; None for never.
-        report_timeout: seconds a trial may take from its start, or its last report, to the next; None for
-        ever. trial_timeout: seconds an attempt may take as a whole.
+        report_timeout: seconds a trial may take from its start, or its last report, to the next, and a
+            process to import the function; None for ever.
+        trial_timeout: seconds an attempt, or a job, may take as a whole; None for ever.
     """
 
     train: str
@@ -88,7 +89,7 @@ class Engine(Protocol):
         """
 
     def call(self, job: Job) -> JobResult:
-        """Run one job in a fresh worker and wait for it."""
+        """Run one job in a fresh worker and wait for it, at most the trial timeout."""
 
     def kill(self) -> None:
         """End all trials within 2 s; ``run`` finishes them as Interrupted and returns."""

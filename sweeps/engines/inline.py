@@ -15,12 +15,15 @@ from typing import Any
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.jobs import run_job
 from sweeps.engines.output import Tee, cap_log, prints_of_user_code
+from sweeps.engines.process import ProcessState
 from sweeps.engines.slots import plan_slots, this_machine
-from sweeps.engines.timeouts import Deadlines
+from sweeps.engines.timeouts import Deadlines, import_overdue
+from sweeps.errors import TargetError
 from sweeps.messages import Decision, Died, Exhausted, Interrupted, Outcome, Raised, TrialSpec, Wait
 from sweeps.paths import TrialPaths
 from sweeps.trial import Overdue, Trial, load_function, run_attempt
 
+AGAIN = 1.0  # seconds until a late function that swallowed the exception gets the next
 TICK = 0.25  # seconds between two ticks of the controller, where the function reports as often
 
 
@@ -41,13 +44,16 @@ class InlineEngine:
         self._preload = tuple(preload)
         self._slot = plan_slots(settings.cpus, settings.gpus, 1, this_machine())[0]
         self._guard = _Guard()
+        self._tee = Tee()
 
     def run(self, controller: Director) -> None:
-        with contextlib.redirect_stdout(prints_of_user_code()):
-            function = load_function(self._settings.train, self._settings.search_path)
+        function = self._load()
+        if function is None:
+            return
         for name in self._preload:
             importlib.import_module(name)
         with _threads(self._slot.cpus):
+            process = ProcessState(self._slot.cpus)
             while not self._guard.killed:
                 answer = controller.ask(worker="inline")
                 if isinstance(answer, Exhausted):
@@ -55,16 +61,22 @@ class InlineEngine:
                 if isinstance(answer, Wait):
                     time.sleep(TICK)
                 else:
-                    self._run_one(function, answer[0], controller)
+                    try:
+                        self._run_one(function, answer[0], controller)
+                    finally:
+                        process.restore()
                 controller.tick()
 
     def call(self, job: Job) -> JobResult:
-        with Tee(TrialPaths(job.spec.directory).log):
+        deadlines = Deadlines(None, self._settings.trial_timeout, time.monotonic())
+        with self._tee.into(TrialPaths(job.spec.directory).log):
             try:
-                with self._guard.around_user_code(None):
+                with self._guard.around_user_code(deadlines):
                     return run_job(job, self._settings.search_path, self._slot.device)
             except KeyboardInterrupt:  # it came just before or after the function
                 return JobResult(None, Interrupted())
+            except Overdue as error:
+                return JobResult(None, Died("hang", str(error)))
 
     def kill(self) -> None:
         """End the running function: called in the main thread, it raises KeyboardInterrupt there."""
@@ -73,10 +85,26 @@ class InlineEngine:
     def close(self) -> None:
         """Nothing to end: there is no other process."""
 
+    def _load(self) -> Callable[[Trial], Any] | None:
+        """The training function; None if killed meanwhile."""
+        train, limit = self._settings.train, self._settings.report_timeout
+        try:
+            with (
+                contextlib.redirect_stdout(prints_of_user_code()),
+                self._guard.around_user_code(Deadlines(limit, None, time.monotonic())),
+            ):
+                return load_function(train, self._settings.search_path)
+        except Overdue as error:
+            raise TargetError(import_overdue(train, limit or 0.0)) from error
+        except KeyboardInterrupt:
+            if not self._guard.killed:
+                raise
+            return None
+
     def _run_one(self, function: Callable[[Trial], Any], spec: TrialSpec, controller: Director) -> None:
         deadlines = Deadlines(self._settings.report_timeout, self._settings.trial_timeout, time.monotonic())
-        with Tee(TrialPaths(spec.directory).log) as tee, contextlib.chdir("."):
-            channel = _Channel(controller, spec, self._guard, deadlines, tee)
+        with self._tee.into(TrialPaths(spec.directory).log), contextlib.chdir("."):
+            channel = _Channel(controller, spec, self._guard, deadlines, self._tee)
             outcome = self._attempt(function, spec, channel, deadlines)
         if channel.failure is not None:
             raise channel.failure  # the controller's, not the function's: the trial stays as it is
@@ -138,7 +166,7 @@ class _Guard:
     def _enter(self) -> None:
         self._in_user_code = True
         if self._deadlines is not None and (left := self._deadlines.left(time.monotonic())) is not None:
-            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-3))
+            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-3), AGAIN)
 
     def _leave(self) -> None:
         self._in_user_code = False

@@ -36,22 +36,26 @@ def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
 
 
 class _Both:
-    """A text stream that writes to two; everything else is asked of the first."""
+    """A text stream that writes to the terminal and, while there is one, to a log; all else is the
+    terminal's.
+    """
 
-    def __init__(self, terminal: TextIO, log: TextIO) -> None:
-        self._terminal = terminal
-        self._log = log
+    def __init__(self, terminal: TextIO) -> None:
+        self.terminal = terminal
+        self.log: TextIO | None = None
 
     def write(self, text: str) -> int:
-        self._log.write(text)
-        return self._terminal.write(text)
+        if self.log is not None:
+            self.log.write(text)
+        return self.terminal.write(text)
 
     def flush(self) -> None:
-        self._log.flush()
-        self._terminal.flush()
+        if self.log is not None:
+            self.log.flush()
+        self.terminal.flush()
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._terminal, name)
+        return getattr(self.terminal, name)
 
 
 def prints_of_user_code() -> TextIO:
@@ -60,32 +64,40 @@ def prints_of_user_code() -> TextIO:
 
 
 class Tee:
-    """While entered, what Python code prints goes to the log at ``path`` as well as to the terminal."""
+    """Sends what Python code prints to a log as well as to the terminal.
 
-    def __init__(self, path: Path) -> None:
+    The streams are the same for every log: a handler of ``logging`` made in one trial serves in the next.
+    """
+
+    def __init__(self) -> None:
+        self._out = _Both(sys.stdout)
+        self._err = _Both(sys.stderr)
+
+    @contextlib.contextmanager
+    def into(self, path: Path) -> Iterator[None]:
+        """While entered, prints go to the end of the log at ``path`` too."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-
-    def __enter__(self) -> Tee:
-        self._log = open(self._path, "a", buffering=1, encoding="utf-8", errors="backslashreplace")
         self._own = sys.stdout, sys.stderr
-        self._shared = _Both(prints_of_user_code(), self._log), _Both(sys.stderr, self._log)
-        sys.stdout, sys.stderr = self._shared
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout, sys.stderr = self._own
-        self._log.close()
-        cap_log(self._path)
+        self._out.terminal, self._err.terminal = prints_of_user_code(), sys.stderr
+        with open(path, "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
+            self._out.log = self._err.log = log
+            sys.stdout, sys.stderr = self._out, self._err
+            try:
+                yield
+            finally:
+                sys.stdout, sys.stderr = self._own
+                self._out.log = self._err.log = None
+        cap_log(path)
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
         """What the driver itself prints is none of the trial's."""
+        shared = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._own
         try:
             yield
         finally:
-            sys.stdout, sys.stderr = self._shared
+            sys.stdout, sys.stderr = shared
 
 
 def flush_all() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
+
+from sweeps.trial.wording import did_you_mean
 
 
 class Config(dict[str, Any]):
@@ -48,10 +49,5 @@ def _frozen(value: Any) -> Any:
 
 
 def _unknown(name: str, config: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(str(name), list(config), n=1)
-    hint = (
-        f"; did you mean {near[0]!r}?"
-        if near
-        else f"; it has {', '.join(map(repr, config)) or 'no parameters'}"
-    )
+    hint = did_you_mean(name, config) or f"; it has {', '.join(map(repr, config)) or 'no parameters'}"
     return f"the configuration has no parameter {name!r}{hint}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import numbers
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import ReportError
+from sweeps.trial.wording import did_you_mean
+
+_PREFIX = "metric."  # of the tables' columns
 
 
 def scalar_metrics(metrics: Mapping[str, Any], objective: str) -> dict[str, float]:
@@ -20,7 +22,7 @@ def scalar_metrics(metrics: Mapping[str, Any], objective: str) -> dict[str, floa
 
     Numbers, booleans, NumPy scalars and tensors or arrays of exactly one element are scalars. Raises
     ReportError naming the metric, the value and the rule otherwise, and if ``objective`` is not among the
-    metrics.
+    metrics. A name is not empty and does not begin with "metric.".
     """
     clean = {_name(name): _scalar(name, value) for name, value in metrics.items()}
     if objective not in clean:
@@ -32,7 +34,15 @@ def scalar_metrics(metrics: Mapping[str, Any], objective: str) -> dict[str, floa
 
 def _name(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise ReportError(f"a metric's name must be a non-empty string, found {name!r}")
+        raise ReportError(
+            f"a metric's name must be a non-empty string, found {name!r}: name it, e.g. 'accuracy'"
+        )
+    if name.startswith(_PREFIX):
+        short = name.removeprefix(_PREFIX) or "accuracy"
+        raise ReportError(
+            f"a metric's name must not begin with {_PREFIX!r}, as columns of the tables do, found "
+            f"{str.__str__(name)!r}: report it as {short!r}"
+        )
     # A member of a user's string enum would drag its module along to the driver.
     return str.__str__(name)
 
@@ -60,11 +70,11 @@ def _not_scalar(name: str, value: Any) -> str:
 
 
 def _missing(objective: str, given: Mapping[str, float]) -> str:
-    near = difflib.get_close_matches(objective, given, n=1)
-    hint = f": report {near[0]!r} under that name, or set metric.name: {near[0]}" if near else ""
     names = ", ".join(map(repr, given)) or "nothing"
+    meant = did_you_mean(objective, given) or ":"
     return (
-        f"every report must hold the objective {objective!r} (metric.name in the YAML), found {names}{hint}"
+        f"every report must hold the objective {objective!r} (metric.name in the YAML), found {names}{meant} "
+        f"report it as {objective!r}, or set metric.name to what is reported"
     )
 
 
@@ -87,7 +97,7 @@ class MetricsFile:
             **self._head,
             "epoch": epoch,
             "time": time.time(),
-            "metrics": {k: _strict(v) for k, v in metrics.items()},
+            "metrics": {k: strict_number(v) for k, v in metrics.items()},
         }
         os.write(self._descriptor, (_encode(row) + "\n").encode())
 
@@ -97,7 +107,7 @@ class MetricsFile:
             self._descriptor = None
 
 
-def _strict(value: float) -> float | str:
+def strict_number(value: float) -> float | str:
     """JSON has no non-finite numbers: they are written as "NaN", "Infinity" and "-Infinity"."""
     if math.isfinite(value):
         return value

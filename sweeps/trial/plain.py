@@ -57,15 +57,25 @@ def _encode_dict(value: dict[Any, Any], where: str) -> dict[Any, Any]:
 
 
 def _encode_numpy(value: Any, where: str) -> Any:
-    import torch
-
     kind = type(value).__module__.partition(".")[0]
     if kind == "numpy" and hasattr(value, "item"):
-        if value.dtype.kind in "biufc":
-            return {_NUMPY: torch.from_numpy(value.copy(order="C"))} if value.ndim else value.item()
-        if value.ndim == 0 and isinstance(value.item(), str | bytes):
+        if value.ndim and value.dtype.kind in "biufc":
+            return {_NUMPY: _tensor(value, where)}
+        if value.ndim == 0 and type(value.item()) in _PLAIN:
             return value.item()
     raise CheckpointError(
         f"{where} is a {type(value).__qualname__}, which a checkpoint cannot hold: state_dict() must "
         "consist of tensors, numbers, strings and lists or dicts of them"
     )
+
+
+def _tensor(array: Any, where: str) -> Any:
+    import torch
+
+    try:
+        return torch.from_numpy(array.copy(order="C"))
+    except (TypeError, ValueError) as error:  # foreign byte order, long doubles
+        raise CheckpointError(
+            f"{where} is an array of {array.dtype.str!r}, which a checkpoint cannot hold: convert it with "
+            ".astype(...) to a native type that torch has"
+        ) from error

@@ -100,8 +100,10 @@ def load_objects(objects: Mapping[str, Any], states: Mapping[str, Any], source: 
             )
         try:
             _load(value, states[name])
-        except (RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise CheckpointError(f"{source} does not fit the {name!r} that was passed: {error}") from error
+        except (RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{source} does not fit the {name!r} that was passed: {type(error).__qualname__}: {error}"
+            ) from error
 
 
 def _check_stateful(name: str, value: Any) -> None:

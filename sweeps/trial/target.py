@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
 import importlib
 import importlib.machinery
@@ -16,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from sweeps.errors import TargetError
+from sweeps.trial.wording import did_you_mean
 
 
 def load_function(target: str, search_path: Sequence[Path]) -> Callable[..., Any]:
@@ -50,7 +50,7 @@ def check_target(target: str, search_path: Sequence[Path]) -> None:
     except SyntaxError as error:
         raise TargetError(f"{target!r} is no valid Python: {path}:{error.lineno}: {error.msg}") from error
     if not names & {name, "*", "__getattr__"}:
-        raise TargetError(f"{target!r}: {path} has no function {name!r}{_near(name, sorted(names))}")
+        raise TargetError(f"{target!r}: {path} has no function {name!r}{did_you_mean(name, sorted(names))}")
 
 
 def _source_file(target: str, source: str, search_path: Sequence[Path]) -> Path | None:
@@ -138,7 +138,7 @@ def _find_spec(target: str, top: str, search_path: Sequence[Path]) -> ModuleSpec
     if spec is None:
         raise TargetError(
             f"{target!r}: no module {top!r} in {', '.join(folders)} nor among the installed packages"
-            f"{_near(top, _modules(search_path))}"
+            f"{did_you_mean(top, _modules(search_path))}"
         )
     return spec
 
@@ -192,9 +192,8 @@ def _package_hash(locations: Sequence[str] | Any) -> str:
 
 def _no_function(target: str, module: ModuleType, name: str) -> str:
     functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-    return (
-        f"{target!r}: {module.__file__ or module.__name__} has no function {name!r}{_near(name, functions)}"
-    )
+    where, hint = module.__file__ or module.__name__, did_you_mean(name, functions)
+    return f"{target!r}: {where} has no function {name!r}{hint}"
 
 
 def _modules(search_path: Sequence[Path]) -> Iterator[str]:
@@ -202,8 +201,3 @@ def _modules(search_path: Sequence[Path]) -> Iterator[str]:
         for path in folder.glob("*"):
             if path.suffix == ".py" or (path / "__init__.py").is_file():
                 yield path.stem
-
-
-def _near(name: str, names: Sequence[str] | Iterator[str]) -> str:
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

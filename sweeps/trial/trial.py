@@ -61,8 +61,8 @@ class Trial:
         ``load_state_dict``) the loop goes on after the last whole epoch of an earlier attempt, everything and
         all random number generators restored; it saves ``last.pt`` between epochs and ``best.pt`` at every
         strict improvement. It ends after the last epoch or when the trial is stopped. If it was not pruned,
-        the objects then hold the state of the best epoch. Without objects nothing is saved and every attempt
-        starts at 1.
+        the objects then hold the state of the best epoch; a loop left by ``break`` restores nothing: call
+        ``restore_best`` behind it. Without objects nothing is saved and every attempt starts at 1.
 
         Raises TrialError for an object without state or a second loop, ReportError for an epoch without a
         report, CheckpointError if an earlier attempt's state does not fit the objects.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -106,6 +109,21 @@ def forks_and_falls_out(trial):
         trial.report(val_loss=1 / epoch, status=status)
 
 
+def logs(trial):
+    """With a handler made once, as ``logging.basicConfig`` does."""
+    logger = logging.getLogger(str(trial.directory.parent))
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler())
+    logger.warning("logged by %d", trial.number)
+    falling(trial)
+
+
+def swallows_a_timeout(trial):
+    with contextlib.suppress(BaseException):
+        time.sleep(60)
+    time.sleep(60)
+
+
 def talks(trial):
     print(f"print of {trial.number}")
     print(f"error of {trial.number}", file=sys.stderr)
@@ -197,6 +215,34 @@ def tells_its_process(trial):
     trial.report(val_loss=1.0, epoch=1, **facts)
 
 
+def leaves_threads_behind(trial):
+    daemon = trial.number == 0
+    if trial.number < 2:
+        threading.Thread(target=time.sleep, args=(60,), daemon=daemon).start()
+    trial.report(val_loss=1.0, epoch=1, pid=os.getpid(), threads=threading.active_count())
+
+
+def changes_the_process_it_trains(trial):
+    """Changes everything a process has one of, after telling how it found it."""
+    import torch
+
+    found = {
+        "threads": torch.get_num_threads(),
+        "grad": torch.is_grad_enabled(),
+        "float32": torch.get_default_dtype() == torch.float32,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "left": "LEFT_BEHIND" in os.environ,
+        "home": os.environ.get("HOME") == "/changed",
+    }
+    trial.report(val_loss=1.0, epoch=1, pid=os.getpid(), **found)
+    torch.set_num_threads(2)
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    torch.use_deterministic_algorithms(True)
+    os.environ["LEFT_BEHIND"] = "1"
+    os.environ["HOME"] = "/changed"
+
+
 def changes_its_folder(trial):
     here = Path.cwd()
     os.chdir("/")
@@ -224,8 +270,8 @@ def told_by_another(trial):
     """Something that holds the worker's link says that another attempt ended."""
     links = [path for path in Path("/proc/self/fd").iterdir() if "socket:" in _linked(path)]
     link = Link(socket.socket(fileno=os.dup(int(links[0].name))))
-    link.send(("finish", trial.number + 1, trial.attempt, Returned()))
-    link.send(("finish", trial.number, trial.attempt + 1, Returned()))
+    link.send(("finish", trial.number + 1, trial.attempt, Returned(), True))
+    link.send(("finish", trial.number, trial.attempt + 1, Returned(), True))
     falling(trial)
 
 
@@ -262,6 +308,10 @@ def forking_test(trial):
         return {"accuracy": 0.0}
     os.waitpid(child, 0)
     return {"accuracy": 1.0}
+
+
+def slow_test(trial):
+    time.sleep(60)
 
 
 def broken_test(trial):

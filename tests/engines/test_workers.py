@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 
@@ -12,7 +13,7 @@ from sweeps.controller import EpochReported
 from sweeps.engines import Job
 from sweeps.engines.local.engine import LocalEngine
 from sweeps.errors import SweepError, TargetError
-from sweeps.messages import Died, TrialSpec
+from sweeps.messages import Died, Interrupted, TrialSpec
 from tests.engines.harness import MARK, Sweep, marked_processes, states, survivors
 
 FINISHED = ("COMPLETE", "finished")
@@ -151,6 +152,14 @@ def test_workers_are_replaced_when_asked(run, keys, most):
     assert max(pids.count(pid) for pid in pids) <= most
 
 
+def test_a_worker_with_threads_left_behind_is_replaced(run):
+    sweep, records = run("leaves_threads_behind", budget={"trials": 4}, epochs=1, workers=1)
+    told = facts(sweep, records)
+    pids = [row["pid"] for row in told]
+    assert len({*pids[:3]}) == 3 and pids[2] == pids[3]
+    assert told[2]["threads"] == 1
+
+
 def test_output_from_everywhere_reaches_the_log(run):
     sweep, _ = run("prints_from_everywhere", budget={"trials": 4}, workers=1)
     for number in range(4):
@@ -218,15 +227,6 @@ def test_a_replacement_that_cannot_be_imported_is_tried_again(run, tmp_path, end
     assert len((tmp_path / "flaky.imports").read_text()) >= 7
 
 
-def test_an_import_that_hangs_is_late(run, tmp_path):
-    (tmp_path / "sleepy.py").write_text("import time\ntime.sleep(60)")
-    began = time.monotonic()
-    with pytest.raises(TargetError, match=r"importing 'sleepy:train' took over 0\.3 s") as caught:
-        run("sleepy:train", timeout={"report": 0.3}, workers=1)
-    assert "sleepy.py\", line 2" in str(caught.value)  # where it hung
-    assert time.monotonic() - began < 5
-
-
 def test_only_the_running_attempt_can_finish(run):
     _, records = run("told_by_another", workers=1)
     assert states(records) == [FINISHED] * 3
@@ -245,5 +245,24 @@ def test_a_job_that_dies_says_how(tmp_path, mark):
     spec = TrialSpec(0, 1, {}, 5, 4, "val_loss", "minimize", tmp_path / "trial")
     result = engine.call(Job(spec, "dies:test", tmp_path / "best", ()))
     assert (result.value, result.outcome) == (None, Died("crash", "exited with code 5"))
+    engine.close()
+    assert survivors(mark) == {}
+
+
+def test_kill_ends_a_job_within_two_seconds(tmp_path, mark):
+    engine = LocalEngine(Sweep(tmp_path, "falling").settings, ())
+    spec = TrialSpec(0, 1, {}, 5, 4, "val_loss", "minimize", tmp_path / "trial")
+    killed = []
+
+    def kill():
+        killed.append(time.monotonic())
+        engine.kill()
+
+    timer = threading.Timer(0.7, kill)
+    timer.start()
+    result = engine.call(Job(spec, "functions:slow_test", tmp_path / "best", ()))
+    assert time.monotonic() - killed[0] < 1.5
+    assert result.outcome == Interrupted()
+    timer.join()
     engine.close()
     assert survivors(mark) == {}

@@ -176,3 +176,27 @@ def test_restore_best_takes_any_of_the_saved_objects_and_explains_a_missing_file
     truncate(tmp_path / "done" / "best.pt", 0.5)
     with pytest.raises(CheckpointError, match=r"best\.pt is damaged"):
         Trial(make_spec(tmp_path / "done")).restore_best(model=model)
+
+
+@pytest.mark.parametrize("array", [np.ones(3, dtype=">f4"), np.ones(3, np.longdouble)], ids=["big", "long"])
+def test_an_array_torch_does_not_have_is_refused_by_name(tmp_path, array):
+    rule = r"state\['rates'\] is an array of '.*', which a checkpoint cannot hold: convert it"
+    with pytest.raises(CheckpointError, match=rule):
+        Checkpoint(tmp_path / "last.pt").save({"state": {"rates": array}})
+    with pytest.raises(CheckpointError, match=r"state is a longdouble"):
+        Checkpoint(tmp_path / "last.pt").save({"state": np.longdouble(1)})
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError, IndexError, TypeError])
+def test_an_object_that_cannot_load_its_state_is_named(tmp_path, error):
+    class Picky:
+        def state_dict(self):
+            return {"x": 1}
+
+        def load_state_dict(self, state):
+            raise error("averaged")
+
+    run_attempt(Training(), make_spec(tmp_path), Recorder(), "cpu")
+    rule = rf"best\.pt does not fit the 'model' that was passed: {error.__name__}: .?averaged"
+    with pytest.raises(CheckpointError, match=rule):
+        Trial(make_spec(tmp_path)).restore_best(model=Picky())

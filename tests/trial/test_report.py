@@ -60,6 +60,9 @@ def test_names_are_plain_strings(tmp_path):
     for name in (1, "", None):
         with pytest.raises(ReportError, match="a metric's name must be a non-empty string, found"):
             Trial(make_spec(tmp_path), channel).report({name: 1.0, "val_loss": 1.0}, epoch=1)
+    rule = "must not begin with 'metric.', .* found 'metric.acc': report it as 'acc'"
+    with pytest.raises(ReportError, match=rule):
+        Trial(make_spec(tmp_path), channel).report({"metric.acc": 1.0, "val_loss": 1.0}, epoch=1)
 
 
 @pytest.mark.parametrize(

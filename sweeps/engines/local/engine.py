@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
@@ -10,6 +11,7 @@ from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.local.shift import TICK, Shift
 from sweeps.engines.local.supervisor import GRACE
 from sweeps.engines.slots import plan_slots, this_machine
+from sweeps.engines.timeouts import Deadlines
 from sweeps.errors import TargetError
 from sweeps.messages import Died, Interrupted
 
@@ -19,8 +21,9 @@ _START_TICK = 0.02  # seconds between two looks at the forkserver while it start
 class LocalEngine:
     """Runs as many trials at once as there are slots, each in a worker process of its own.
 
-    A worker is kept over trials, and replaced after a failure, after ``max_trials_per_worker``, or, with
-    ``isolation="trial"``, after each. A slot's next trial starts when its old worker has ended.
+    A worker is kept over trials, and replaced after a failure, after a trial that left threads behind, after
+    ``max_trials_per_worker``, or, with ``isolation="trial"``, after each. A slot's next trial starts when its
+    old worker has ended.
     """
 
     def __init__(self, settings: EngineSettings, preload: Sequence[str] = ("torch",)) -> None:
@@ -65,7 +68,9 @@ class LocalEngine:
             for sender, message in self._crew.messages(TICK):
                 if sender is member and result is None:
                     result = self._job_step(member, message, job)
-        if member in self._crew.members:
+            if member.late is None and (missed := member.deadlines.missed(time.monotonic())):
+                self._crew.terminate(member, missed)
+        if member in self._crew.members and not self._killed:
             self._let_go()
         self._crew.kill()
         return result or JobResult(None, Interrupted())
@@ -86,9 +91,10 @@ class LocalEngine:
     def _job_step(self, member: Member, message: Message, job: Job) -> JobResult | None:
         match message:
             case ("ready",):
+                member.deadlines = Deadlines(None, self._settings.trial_timeout, time.monotonic())
                 member.send(("call", job))
-            case ("result", JobResult() as result):
+            case ("result", JobResult() as result) if member.late is None:
                 return result
             case ("ended", Died() as death, _):
-                return JobResult(None, death)
+                return JobResult(None, Died("hang", member.late) if member.late else death)
         return None

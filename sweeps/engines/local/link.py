@@ -3,7 +3,8 @@
 driver -> worker    Plan (first of all) | ("run", TrialSpec) | ("call", Job) | a Decision | ("exit",)
 worker -> driver    ("ready",) | ("unusable", text)
                     ("report", number, attempt, epoch, metrics) -> a Decision comes back
-                    ("finish", number, attempt, Outcome) | ("result", JobResult)
+                    ("finish", number, attempt, Outcome, fit) | ("result", JobResult)
+                    fit: whether the process can take another trial
 """
 
 from __future__ import annotations

@@ -65,10 +65,10 @@ class Shift:
                 if member.late is None:
                     member.send(self._controller.report(number, attempt, epoch, metrics))
                     member.deadlines.reported(time.monotonic())
-            case ("finish", number, attempt, outcome):
+            case ("finish", number, attempt, outcome, fit):
                 # Anything else than the running attempt was told by a copy of the worker.
                 if (spec := self._running.get(member)) and (number, attempt) == (spec.number, spec.attempt):
-                    self._finish(member, outcome)
+                    self._finish(member, outcome, fit)
             case ("ready",):
                 self._ready(member)
             case ("unusable", text):
@@ -132,7 +132,7 @@ class Shift:
             missed = import_overdue(self._settings.train, self._settings.report_timeout or 0.0)
         self._crew.terminate(member, missed)
 
-    def _finish(self, member: Member, outcome: Outcome) -> None:
+    def _finish(self, member: Member, outcome: Outcome, fit: bool) -> None:
         spec = self._running.pop(member)
         self._changed = True
         if member.late is not None:
@@ -140,7 +140,7 @@ class Shift:
             self._controller.finish(spec.number, spec.attempt, Died("hang", member.late))
             return
         self._controller.finish(spec.number, spec.attempt, outcome)
-        if isinstance(outcome, Raised) or self._is_used_up(member):
+        if not fit or isinstance(outcome, Raised) or self._is_used_up(member):
             self._crew.dismiss(member)
         else:
             member.state = "idle"

@@ -19,6 +19,7 @@ from sweeps.engines.base import Job, JobResult
 from sweeps.engines.jobs import run_job
 from sweeps.engines.local.link import Link, Plan
 from sweeps.engines.output import cap_log, flush_all, line_buffered, redirect_to
+from sweeps.engines.process import ProcessState
 from sweeps.errors import TargetError
 from sweeps.messages import IMPORTING, Decision, Interrupted, Outcome, Raised, Stop, TrialSpec
 from sweeps.paths import TrialPaths
@@ -94,13 +95,15 @@ class _Worker:
         self._link = link
         self._plan = plan
         self._train = train
+        self._process = ProcessState(plan.cpus)
 
     def serve(self) -> None:
         while True:
             match self._link.receive():
                 case ("run", TrialSpec() as spec):
                     outcome = self._run(spec)
-                    self._link.send(("finish", spec.number, spec.attempt, outcome))
+                    fit = not self._process.has_new_threads()
+                    self._link.send(("finish", spec.number, spec.attempt, outcome, fit))
                 case ("call", Job() as job):
                     self._link.send(("result", self._call(job)))
                 case _:
@@ -127,6 +130,7 @@ class _Worker:
         spec.directory.mkdir(parents=True, exist_ok=True)
         redirect_to(TrialPaths(spec.directory).log)
         os.chdir(self._plan.directory)
+        self._process.restore()
 
     def _end(self, spec: TrialSpec) -> None:
         flush_all()
