@@ -115,6 +115,7 @@ def _not_listed(path: KeyPath, value: Any, limits: Mapping[str, Any]) -> str:
         return f"must be {allowed[0]} ({show(value)})"
     return f"is unknown ({show(value)}): one of {listed(allowed)}{did_you_mean(value, allowed)}"
 
+
 # What other tools call it: keys of W&B sweeps, Optuna and Ray Tune, and where they stand here.
 ELSEWHERE = {
     "method": "sampler",
