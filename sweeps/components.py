@@ -6,14 +6,14 @@ arguments, so what a component accepts is written once: in its signature.
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UsageError
+from sweeps.space.wording import did_you_mean
 from sweeps.trial import load_function
 
 # What the sweep itself supplies where a factory asks for it; never an option of the YAML.
@@ -98,7 +98,7 @@ def find_problems(
         return []
     if name not in registry:
         known = sorted(registry)
-        hint = f"use one of {', '.join(known)}, or package.module:factory{_nearest(name, known)}"
+        hint = f"use one of {', '.join(known)}, or package.module:factory{did_you_mean(name, known)}"
         return [Problem("name", f"no {kind} is named {name!r}: {hint}")]
     entry = registry[name]
     return (
@@ -113,7 +113,9 @@ def _unknown(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> 
     valid = entry.options()
     listed = ", ".join(valid) or "none"
     return [
-        Problem(key, f"{kind} {name} has no option {key!r}: its options are {listed}{_nearest(key, valid)}")
+        Problem(
+            key, f"{kind} {name} has no option {key!r}: its options are {listed}{did_you_mean(key, valid)}"
+        )
         for key in options
         if key not in valid
     ]
@@ -150,8 +152,3 @@ def _refused(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> 
         shown = ", ".join(f"{key}: {value}" for key, value in options.items())
         return [Problem(key, f"{kind} {name} refuses {{{shown}}}: {error}")]
     return []
-
-
-def _nearest(word: str, words: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f'; did you mean "{near[0]}"?' if near else ""

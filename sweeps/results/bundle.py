@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
 from sweeps.results.curves import read_epochs
 from sweeps.results.winner import Winner
 from sweeps.seeding import trial_seed
+from sweeps.trial.metrics import strict_number
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -88,8 +88,8 @@ def released(best: BestPaths) -> int | None:
 
 
 def strict(metrics: Mapping[str, float]) -> dict[str, float | str]:
-    """JSON has no non-finite numbers: they are written as "nan", "inf" and "-inf", which float() reads."""
-    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
+    """``metrics`` as strict JSON, as metrics.jsonl writes them."""
+    return {name: strict_number(value) for name, value in metrics.items()}
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ def test_the_bundle_describes_the_winner_at_its_best_epoch(make_sweep):
     assert metadata == {"sweep": "net", "trial": "1", "epoch": "2", "metric": "val_loss", "goal": "minimize"}
     test = read(best.test)
     assert (test["trial"], test["epoch"], test["reason"], test["history"]) == (1, 2, None, [])
-    assert test["metrics"] == {"accuracy": 102.0, "loss": "nan"}
+    assert test["metrics"] == {"accuracy": 102.0, "loss": "NaN"}
     assert load(sweep.paths.root).best.test["accuracy"] == 102.0
 
 
