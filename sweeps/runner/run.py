@@ -122,6 +122,7 @@ def resume(
         UsageError: no sweep there, or it cannot be run; nothing was changed.
         RefusedError: an override would change what the finished trials mean, or the folder is locked.
     """
+    refuse_inside_import()
     paths = RunPaths(Path(directory).absolute())
     read_folder(paths, overrides)  # says what is wrong before the folder is touched
     with claim(paths):
