@@ -88,10 +88,10 @@ def best_model(checkpoint: Path) -> BestModel:
     modules = {name: value for name, value in state["objects"].items() if _is_module_state(value)}
     name = "model" if "model" in modules or len(modules) != 1 else next(iter(modules))
     if name not in modules:
-        held = ", ".join(state["objects"])
+        held = ", ".join(modules) or "none among " + ", ".join(state["objects"])
         return BestModel(
-            note=f"the checkpoint must hold one module, or one called model, to export; it holds {held}: "
-            "pass the one to export as trial.epochs(model=...)"
+            note="exactly one object of the checkpoint, or the one called model, must have a state_dict of "
+            f"tensors, as an nn.Module has; found {held}: pass the one to export as trial.epochs(model=...)"
         )
     return BestModel(_weights(modules[name]), state["epoch"])
 

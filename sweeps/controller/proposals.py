@@ -48,6 +48,11 @@ class Proposals:
             return None
         for redraw in range(REDRAWS):
             proposal = self._sampler.suggest(Draw(number, redraw, within))
+            if not isinstance(proposal, Proposal):  # a sampler of the user's
+                raise UsageError(
+                    "sampler: suggest(draw) must return sweeps.samplers.Proposal(params), and returned "
+                    f"{type(proposal).__name__}: wrap the parameters"
+                )
             if self._admissible(proposal.params, within):
                 return proposal
         return self._choose_for_it(number, within)

@@ -87,6 +87,13 @@ def test_what_cannot_run_is_found_out_before_a_folder_is_made(toy, override, mes
     assert not (toy.path / "results").exists()
 
 
+def test_a_users_sampler_that_returns_something_else_is_told_what_to_return(toy):
+    toy.write("mine.py", "class Mine:\n    def suggest(self, draw):\n        return {'x': 0.5}\n")
+    done = toy.sweep("run", "toy.yaml", "--set", "sampler=mine:Mine")
+    assert done.returncode == 2 and "must return sweeps.samplers.Proposal(params)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_refused_resume_leaves_no_trace(toy):
     toy.sweep("run", "toy.yaml", "--set", "budget.trials=1")
     before = (toy.path / "results/toy/resolved.yaml").read_bytes()

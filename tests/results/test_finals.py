@@ -215,7 +215,7 @@ def test_the_only_module_is_the_model_and_weights_may_be_tied(make_sweep, train,
 
 
 @pytest.mark.parametrize(
-    ("train", "note"), [("train_plain", "saved no checkpoint"), ("train_two", "it holds encoder, decoder")]
+    ("train", "note"), [("train_plain", "saved no checkpoint"), ("train_two", "found encoder, decoder")]
 )
 def test_a_trial_without_a_model_is_tested_and_says_why_there_is_none(make_sweep, train, note):
     sweep = make_sweep(0.5, train=train, test="test_plain").run()
