@@ -67,10 +67,7 @@ class Proposals:
         if params is not None:
             return Proposal(params)
         if self._size is None and not within:
-            raise UsageError(
-                f"constraints: at least one in {UNIFORM_DRAWS:,} random configurations must satisfy them, "
-                "and none did: loosen them, or narrow the ranges to where they hold"
-            )
+            raise constraints_leave_nothing()
         return None
 
     def _all(self) -> Iterable[Params]:
@@ -86,6 +83,14 @@ class Proposals:
     def _random(self, number: int) -> Iterable[Params]:
         rng = generator(self._seed, number, REDRAWS)
         return (self._space.uniform(rng) for _ in range(UNIFORM_DRAWS))
+
+
+def constraints_leave_nothing() -> UsageError:
+    """What to say of an infinite space in which ``UNIFORM_DRAWS`` draws found nothing allowed."""
+    return UsageError(
+        f"constraints: at least one in {UNIFORM_DRAWS:,} random configurations must hold them, and none did: "
+        "loosen them, or narrow the ranges to where they hold"
+    )
 
 
 def inside(params: Params, within: Mapping[str, Any]) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sweeps.study import TrialRecord
+from sweeps.trial.curve import read_epochs
 
 
 def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tuple[int, float]]:
@@ -19,25 +18,11 @@ def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tup
     that: a power cut can leave a checkpoint whose epochs the study never heard of. What the latest attempt
     wrote wins over what an earlier one did.
     """
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for line in file:
-            row = _row(line)
-            if row is None or (row["attempt"] < record.attempt and row["epoch"] in record.values):
-                continue
-            value = float(row["metrics"].get(metric, math.nan))
-            if math.isfinite(value) and record.values.get(row["epoch"]) != value:
-                yield row["epoch"], value
-
-
-def _row(line: bytes) -> dict[str, Any] | None:
-    """None for a line that was cut short."""
-    try:
-        row: dict[str, Any] = json.loads(line)
-    except ValueError:
-        return None
-    return row
+    for row in read_epochs(path):
+        value = row.metrics.get(metric, math.nan)
+        overtaken = row.attempt < record.attempt and row.epoch in record.values
+        if not overtaken and math.isfinite(value) and record.values.get(row.epoch) != value:
+            yield row.epoch, value
 
 
 def clear_leftovers(directory: Path) -> None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from sweeps.messages import Died, Interrupted, Outcome, Raised, State, Stop
 from sweeps.study.record import TrialRecord
 
-COMPLETE_REASONS = ("finished", "early_stopping")
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Container, Iterable
 from itertools import accumulate
 from typing import Any, cast
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeps.study.quiet import quiet
 from sweeps.study.record import TrialRecord
 from sweeps.study.store import StudyStore
 
@@ -39,8 +38,7 @@ class OptunaPruner:
         # A trial that was interrupted may have got further before.
         curve = {step: value for step, value in seen.intermediate_values.items() if step <= epoch}
         seen.intermediate_values = curve | {epoch: best} if self._compares_best else curve
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
+        with quiet():
             return self._pruner.prune(self._study, seen)
 
     @property

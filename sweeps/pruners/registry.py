@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
 
 from sweeps.components import (
@@ -24,6 +22,7 @@ from sweeps.messages import Goal
 from sweeps.pruners.asha import Asha
 from sweeps.pruners.base import NoPruner, Pruner
 from sweeps.pruners.optuna import OptunaPruner
+from sweeps.study.quiet import quiet
 from sweeps.study.store import StudyStore
 
 # Until a benchmark chooses by space and budget: halve, but not on the first epoch nor on the first trials.
@@ -72,8 +71,7 @@ REGISTRY: Mapping[str, Entry] = {
 
 def problems(name: str, options: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with a pruner of the YAML; empty if nothing is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with quiet():
         return find_problems("pruner", name, options, REGISTRY)
 
 
@@ -88,8 +86,7 @@ def make_pruner(
     """
     user = is_user_factory(name)
     entry = user_entry("pruner", name, options, search_path) if user else REGISTRY[name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with quiet():
         supplied = {"goal": goal, "epochs": epochs}
         pruner = call_factory("pruner", name, lambda: entry.build(options, supplied))
     if user:

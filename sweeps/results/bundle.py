@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.messages import TrialSpec
 from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
-from sweeps.results.curves import read_epochs
 from sweeps.results.winner import Winner
 from sweeps.seeding import trial_seed
+from sweeps.trial.curve import read_epochs
 from sweeps.trial.metrics import strict_number
 
 if TYPE_CHECKING:

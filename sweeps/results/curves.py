@@ -6,25 +6,14 @@ not ended are read again.
 
 from __future__ import annotations
 
-import json
-import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import nan
 
 from sweeps.paths import RunPaths
 from sweeps.study.record import TrialRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One reported epoch."""
-
-    attempt: int
-    epoch: int
-    time: float  # unix seconds of the report
-    metrics: Mapping[str, float]
+from sweeps.trial.curve import Row, read_epochs
 
 
 @dataclass(slots=True)
@@ -81,31 +70,3 @@ class Curves:
 def _extend(columns: Columns, number: int, rows: Iterable[Row]) -> None:
     for row in rows:
         columns.append(number, row)
-
-
-def read_epochs(path: os.PathLike[str] | str) -> list[Row]:
-    """The trial's epochs in order; of an epoch written twice the last attempt wins. No file: no rows.
-
-    A line that a killed worker left half written is skipped.
-    """
-    try:
-        with open(path, "rb", buffering=0) as file:
-            data = file.read()
-    except FileNotFoundError:
-        return []
-    newest: dict[int, Row] = {}
-    for row in _rows(data.splitlines()):
-        if row.epoch not in newest or row.attempt >= newest[row.epoch].attempt:
-            newest[row.epoch] = row
-    return [newest[epoch] for epoch in sorted(newest)]
-
-
-def _rows(lines: list[bytes]) -> Iterator[Row]:
-    for line in lines:
-        try:
-            raw = json.loads(line)
-            # float() also reads "NaN" and "Infinity", which JSON has no numbers for.
-            metrics = {name: float(value) for name, value in raw["metrics"].items()}
-            yield Row(raw["attempt"], raw["epoch"], raw["time"], metrics)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue

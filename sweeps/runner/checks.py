@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sweeps.controller.proposals import UNIFORM_DRAWS
+from sweeps.controller.proposals import UNIFORM_DRAWS, constraints_leave_nothing
 from sweeps.engines import EngineSettings, create_engine
 from sweeps.errors import UsageError
 from sweeps.messages import IMPORTING
@@ -59,10 +59,7 @@ def check_constraints(space: Space, seed: int) -> None:
     """
     rng = generator(seed, _CHECK)
     if space.constraints and not any(space.allows(space.uniform(rng)) for _ in range(UNIFORM_DRAWS)):
-        raise UsageError(
-            f"constraints: at least one in {UNIFORM_DRAWS:,} random configurations must hold them, and none "
-            "did: loosen them, or narrow the ranges to where they hold"
-        )
+        raise constraints_leave_nothing()
 
 
 def with_absolute_storage(spec: SweepSpec) -> SweepSpec:

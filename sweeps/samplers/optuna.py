@@ -6,13 +6,11 @@ storage: what it wants to keep with that trial is captured, and enters with the 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
@@ -23,6 +21,7 @@ from sweeps.samplers.native import given_or
 from sweeps.seeding import derive
 from sweeps.space import Parameter, Space, Value
 from sweeps.space.distributions import distribution, from_optuna, to_optuna
+from sweeps.study.quiet import quiet
 from sweeps.study.store import StudyStore
 
 _ASIDE = -1  # the id of the trial that is in no storage
@@ -41,8 +40,7 @@ class OptunaSampler:
         self._distributions = {p.name: distribution(p.domain) for p in space.parameters}
 
     def suggest(self, draw: Draw) -> Proposal:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
+        with quiet():
             sampler = self._make(derive(self._seed, draw.number, draw.redraw))
             return self._sample(sampler, draw)
 

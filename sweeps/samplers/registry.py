@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 
 from sweeps.components import (
@@ -24,6 +22,7 @@ from sweeps.samplers.base import Sampler
 from sweeps.samplers.native import GridSampler, QmcSampler, RandomSampler, check_qmc_type
 from sweeps.samplers.optuna import OptunaSampler
 from sweeps.space import Space
+from sweeps.study.quiet import quiet
 from sweeps.study.store import StudyStore
 
 
@@ -120,11 +119,14 @@ REGISTRY: Mapping[str, Entry] = {
 
 def problems(name: str, options: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with a sampler of the YAML; empty if nothing is. ``seed`` is an option of every one."""
-    rest = {key: value for key, value in options.items() if key != "seed"}
+    rest = _without_seed(options)
     found = _seed_problems(options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+    with quiet():
         return found + find_problems("sampler", name, rest, REGISTRY)
+
+
+def _without_seed(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != "seed"}
 
 
 def _seed_problems(options: Mapping[str, Any]) -> list[Problem]:
@@ -144,7 +146,7 @@ def check_sampler(
         UsageError: wrong options, or a factory that gives no sampler.
     """
     if is_user_factory(name):
-        _from_user(name, options, space, seed, False, search_path)
+        _from_user(name, _without_seed(options), space, seed, False, search_path)
 
 
 def build_sampler(
@@ -163,14 +165,13 @@ def build_sampler(
     """
     name = AUTO if name == "auto" else name
     seed = options.get("seed", seed)
-    rest = {key: value for key, value in options.items() if key != "seed"}
+    rest = _without_seed(options)
     if name in _NATIVE:
         return _NATIVE[name][1](space=space, seed=seed, **rest)
     if name in _OPTUNA:
         return OptunaSampler(_maker(_OPTUNA[name], rest, parallel), space, seed, store)
-    made = _from_user(name, options, space, seed, parallel, search_path)
+    entry, made = _from_user(name, rest, space, seed, parallel, search_path)
     if isinstance(made, BaseSampler):
-        entry = user_entry("sampler", name, rest, search_path)
         return OptunaSampler(_maker(entry, rest, parallel), space, seed, store)
     return made
 
@@ -190,14 +191,13 @@ def _from_user(
     seed: int,
     parallel: bool,
     search_path: Sequence[Path],
-) -> Sampler | BaseSampler:
-    rest = {key: value for key, value in options.items() if key != "seed"}
-    entry = user_entry("sampler", name, rest, search_path)
+) -> tuple[Entry, Sampler | BaseSampler]:
+    entry = user_entry("sampler", name, options, search_path)
     supplied = {"seed": seed, "parallel": parallel, "space": space}
-    made: Sampler | BaseSampler = call_factory("sampler", name, lambda: entry.build(rest, supplied))
+    made: Sampler | BaseSampler = call_factory("sampler", name, lambda: entry.build(options, supplied))
     if not isinstance(made, BaseSampler) and not hasattr(made, "suggest"):
         raise UsageError(
             f"sampler {name}: the factory must return a sweeps.samplers.Sampler (suggest) or an Optuna "
             f"sampler, not {type(made).__name__}"
         )
-    return made
+    return entry, made

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sweeps.controller import Controller, Event
 from sweeps.engines import Engine, EngineSettings
 from sweeps.paths import RunPaths
 from sweeps.pruners import build_pruner
+from sweeps.runner.checks import engine_settings
 from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import RunLock, StudyStore, TrialRecord, read_records
@@ -45,19 +47,7 @@ class Sweep:
 
     @property
     def settings(self) -> EngineSettings:
-        spec = self.spec
-        return EngineSettings(
-            train=spec.train,
-            test=spec.test,
-            search_path=(self.folder, HERE),
-            cpus=spec.resources.cpus,
-            gpus=0,
-            workers=spec.workers,
-            isolation=spec.isolation,
-            max_trials_per_worker=spec.max_trials_per_worker,
-            report_timeout=spec.timeout.report,
-            trial_timeout=spec.timeout.trial,
-        )
+        return replace(engine_settings(self.spec, (self.folder, HERE)), gpus=0)
 
     def run(
         self, engine: Engine, watch: Callable[[Controller, Event], None] = lambda controller, event: None

@@ -13,12 +13,13 @@ import pytest
 
 from sweeps.paths import RunPaths
 from sweeps.results import Layout, TableWriter
-from sweeps.results.curves import Curves, read_epochs
+from sweeps.results.curves import Curves
 from sweeps.results.frames import to_frame
 from sweeps.results.layout import parameter_column
 from sweeps.results.writer import build_tables, read_fresh
 from sweeps.space import Choice, Float, Integer
 from sweeps.study import TrialRecord
+from sweeps.trial.curve import read_epochs
 from sweeps.trial.metrics import MetricsFile
 
 SPACE = {
