@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainer.train import test, train
+from trainer.train import functions, test, train
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["build_model", "test", "train"]
+__all__ = ["build_model", "functions", "test", "train"]
 
 
 def build_model(config: Mapping[str, Any]) -> nn.Module:
@@ -22,9 +22,9 @@ def build_model(config: Mapping[str, Any]) -> nn.Module:
     It takes inputs of shape (samples, *input shape of the data), normalised as the data source does it, and
     gives logits of shape (samples, classes). Raises ValueError for an unknown key or a bad value.
     """
-    from trainer.config import parse
-    from trainer.data import load
-    from trainer.models import build
+    from trainer.recipe import Standard
+    from trainer.rules import parse
 
-    settings = parse(config)
-    return build(settings, load(settings).signature)
+    recipe = Standard()
+    settings = parse(config, recipe.settings)
+    return recipe.build(settings, recipe.data(settings).signature)

@@ -16,7 +16,8 @@ from typing import Any
 import trainer
 from sweeps.messages import Continue, Decision, Interrupted, Raised, TrialSpec
 from sweeps.trial import Trial, run_attempt
-from trainer.config import RULES, parse
+from trainer.rules import parse, rules
+from trainer.settings import Settings
 
 DESCRIPTION = "Train one configuration and print its figures on the training and validation split."
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     config = dict(options.set)
     try:
-        parse(config)
+        parse(config, Settings)
     except ValueError as error:
         parser.error(str(error))
     if options.out is not None and options.out.is_dir() and any(options.out.iterdir()):
@@ -93,7 +94,7 @@ def _run(options: argparse.Namespace, config: Mapping[str, Any], folder: Path) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=DESCRIPTION)
-    keys = ", ".join(RULES)
+    keys = ", ".join(rules(Settings))
     parser.add_argument(
         "--set", metavar="KEY=VALUE", type=_assignment, action="append", default=[], help=f"one of {keys}"
     )

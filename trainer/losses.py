@@ -5,16 +5,15 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from trainer.config import Settings
+from trainer.batch import Batch
+from trainer.settings import LossSettings
 
 
-def objective(settings: Settings, logits: Tensor, targets: Tensor) -> Tensor:
-    """The scalar to minimise: mean cross-entropy of logits (samples, classes), with label smoothing."""
-    return cross_entropy(logits, targets, label_smoothing=settings.label_smoothing)
+def mean_loss(output: Tensor, batch: Batch, settings: LossSettings) -> Tensor:
+    """The scalar to minimise."""
+    return cross_entropy(output, batch.targets, label_smoothing=settings.label_smoothing)
 
 
-def reported(settings: Settings, minimised: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
-    """The mean cross-entropy without smoothing, detached: it compares between configurations and splits."""
-    if settings.label_smoothing == 0:
-        return minimised.detach()
-    return cross_entropy(logits.detach(), targets)
+def sample_weights(settings: LossSettings, targets: Tensor) -> Tensor | None:
+    """The weight of each training row, (rows,), 1 on average; None where all count the same."""
+    return None

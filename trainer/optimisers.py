@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import nn, optim
 
-from trainer.config import Settings
+from trainer.settings import OptimizerSettings
 
 FUSED_DEVICES = ("cpu", "cuda")
 
 
-def build_optimizer(settings: Settings, model: nn.Module) -> optim.Optimizer:
-    """The optimiser of all of ``model``'s parameters, which already lie on their device."""
-    parameters = list(model.parameters())
+def build_optimizer(
+    settings: OptimizerSettings, parameters: Iterable[nn.Parameter], exempt: bool = False
+) -> optim.Optimizer:
+    """The optimiser of ``parameters``, which already lie on their device."""
+    parameters = list(parameters)
     # One kernel for all parameters: up to 1.3 times the steps a second, on the CPU too.
     fused = parameters[0].device.type in FUSED_DEVICES
     lr, decay = settings.lr, settings.weight_decay
@@ -23,10 +27,10 @@ def build_optimizer(settings: Settings, model: nn.Module) -> optim.Optimizer:
             )
         case "adam":
             return optim.Adam(parameters, lr, weight_decay=decay, fused=fused)
-        case "adamw":
+        case _:
             return optim.AdamW(parameters, lr, weight_decay=decay, fused=fused)
 
 
 def learning_rate(optimizer: optim.Optimizer) -> float:
-    """The rate the next step will use."""
+    """The rate of the last step, of the first parameter group."""
     return float(optimizer.param_groups[0]["lr"])

@@ -1,29 +1,51 @@
-"""How the learning rate changes from epoch to epoch."""
+"""How the learning rate changes from step to step and from epoch to epoch."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, Protocol
+
 from torch import optim
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
 
-from trainer.config import Settings
-
-
-def build_scheduler(settings: Settings, optimizer: optim.Optimizer, epochs: int) -> LRScheduler:
-    """The scheduler of ``optimizer``; a cosine falls from ``lr`` towards 0 over ``epochs``."""
-    match settings.schedule:
-        case "constant":
-            return ConstantLR(optimizer, factor=1.0, total_iters=0)
-        case "cosine":
-            return CosineAnnealingLR(optimizer, T_max=epochs)
-        case "plateau":
-            return ReduceLROnPlateau(
-                optimizer, patience=settings.plateau_patience, factor=settings.plateau_factor
-            )
+from trainer.settings import ScheduleSettings
 
 
-def end_epoch(scheduler: LRScheduler, val_loss: float) -> None:
-    """Set the next epoch's rate; ``val_loss`` is what a plateau is seen by."""
-    if isinstance(scheduler, ReduceLROnPlateau):
-        scheduler.step(val_loss)
-    else:
-        scheduler.step()
+@dataclass(frozen=True)
+class Length:
+    """How long a training is at most: ``epochs`` of ``steps`` optimiser steps each."""
+
+    epochs: int
+    steps: int
+
+
+class Schedule(Protocol):
+    """Sets the learning rate of an optimiser."""
+
+    def before_step(self) -> None:
+        """Called before every optimiser step."""
+
+    def after_epoch(self, val_loss: float) -> None:
+        """Called when an epoch has been validated."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class Constant:
+    def before_step(self) -> None:
+        pass
+
+    def after_epoch(self, val_loss: float) -> None:
+        pass
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+def build_schedule(settings: ScheduleSettings, optimizer: optim.Optimizer, length: Length) -> Schedule:
+    """The schedule of ``optimizer``."""
+    return Constant()

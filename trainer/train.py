@@ -1,60 +1,88 @@
-"""The shared training function and its final test: data, model, optimiser, epochs, in this order."""
+"""The shared training function and its final test, in stages: data, model, loss and optimiser, epochs.
+
+torch is imported by the functions, so that importing the package stays cheap.
+"""
 
 from __future__ import annotations
 
-from trainer.config import parse
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from trainer.rules import parse
+from trainer.settings import LoopSettings
 from trainer.trial import Trial
+
+if TYPE_CHECKING:
+    from trainer.recipe import Recipe
+
+C = TypeVar("C", bound=LoopSettings)
 
 
 def train(trial: Trial) -> None:
-    """Train one configuration and report both splits after every epoch.
+    """Train one configuration with the built-in recipe; see ``fit``."""
+    from trainer.recipe import Standard
 
-    Reports ``train_loss`` and ``val_loss`` (mean cross-entropy a sample, without label smoothing, so that
-    they compare), ``train_accuracy`` and ``val_accuracy`` (0 to 1) and ``lr`` (what this epoch used). The
-    training figures are taken while the epoch runs, with dropout on. The test split is never loaded.
-    Raises ValueError if ``trial.config`` holds an unknown key or a bad value.
+    fit(Standard(), trial)
+
+
+def test(trial: Trial) -> dict[str, Any]:
+    """Evaluate the best epoch on the test split with the built-in recipe; see ``evaluate_best``."""
+    from trainer.recipe import Standard
+
+    return evaluate_best(Standard(), trial)
+
+
+def fit(recipe: Recipe[C], trial: Trial) -> None:
+    """Train one configuration of ``recipe`` and report both splits after every epoch.
+
+    Reports ``train_*`` and ``val_*`` of ``loss`` (the mean of a sample, without label smoothing, class
+    weights and penalties, so that configurations compare) and of the task's metrics; ``lr`` (of the epoch's
+    last step), ``grad_norm`` (L2, before clipping, the mean of some steps), ``samples_per_second`` (of
+    training) and ``peak_memory_mb``. The training figures are taken while the epoch runs, with dropout and
+    augmentation on, unless ``evaluate_train`` is set. The test split is never loaded.
+
+    Raises ValueError for a configuration with an unknown key, a bad value or one that does not suit the data.
     """
-    import torch  # here, so that importing the package stays cheap
+    from trainer import stages
 
-    from trainer.data import load
-    from trainer.epoch import evaluate, train_epoch
-    from trainer.metrics import Scores
-    from trainer.models import build
-    from trainer.optimisers import build_optimizer, learning_rate
-    from trainer.schedules import build_scheduler, end_epoch
+    settings = parse(trial.config, recipe.settings)
+    generators = stages.begin(settings, trial.seed, trial.device)
 
-    settings = parse(trial.config)
-    data = load(settings).for_training().to(trial.device)
-    model = build(settings, data.signature).to(trial.device)
-    optimizer = build_optimizer(settings, model)
-    scheduler = build_scheduler(settings, optimizer, trial.max_epochs)
-    generator = torch.Generator().manual_seed(trial.seed)
+    # Data: split, normalised by the training rows alone, on the device
+    data = recipe.data(settings).for_training()
+    feeds = stages.feeds(recipe, settings, data, trial.device, generators)
 
-    for _ in trial.epochs(model=model, optimizer=optimizer, scheduler=scheduler, generator=generator):
-        lr = learning_rate(optimizer)
-        training = train_epoch(settings, model, data.train, optimizer, generator)
-        validation = evaluate(model, data.validation)
-        fitted, held = Scores.read(training, validation)
-        end_epoch(scheduler, held.loss)
-        trial.report(
-            train_loss=fitted.loss,
-            val_loss=held.loss,
-            train_accuracy=fitted.accuracy,
-            val_accuracy=held.accuracy,
-            lr=lr,
-        )
+    # Model
+    model = stages.model(recipe, settings, data.signature, trial.device, generators)
+    trial.record(parameters=stages.parameters(model), split=data.digest)
+
+    # Loss, optimiser, schedule
+    training = stages.training(recipe, settings, model, data, feeds, trial, generators)
+
+    # Epochs: the loop restores, checkpoints and ends; it leaves the best epoch's weights in the model
+    for epoch in trial.epochs(**stages.state(training, generators)):
+        trained, validated = stages.run_epoch(training, data.signature, feeds, epoch)
+        training.schedule.after_epoch(validated["loss"])
+        trial.report(**stages.figures(training, trained, validated, trial.device))
 
 
-def test(trial: Trial) -> dict[str, float]:
-    """Evaluate the best epoch on the test split: ``accuracy`` (0 to 1), mean ``loss`` and ``samples``."""
-    from trainer.data import load
-    from trainer.epoch import evaluate
-    from trainer.metrics import Scores
-    from trainer.models import build
+def evaluate_best(recipe: Recipe[C], trial: Trial) -> dict[str, Any]:
+    """Evaluate the best epoch on the test split.
 
-    settings = parse(trial.config)
-    data = load(settings).for_test().to(trial.device)
-    model = build(settings, data.signature).to(trial.device)
+    Returns ``loss`` and the task's metrics, ``samples``, for classes ``confusion`` (a row a true class, a
+    column a predicted one), and with ``mc_dropout`` set what the stochastic passes gave.
+    """
+    from trainer import stages
+
+    settings = parse(trial.config, recipe.settings)
+    generators = stages.begin(settings, trial.seed, trial.device)
+    data = recipe.data(settings).for_test()
+    model = stages.model(recipe, settings, data.signature, trial.device, generators)
     trial.restore_best(model=model)
-    (scores,) = Scores.read(evaluate(model, data.test))
-    return {"accuracy": scores.accuracy, "loss": scores.loss, "samples": len(data.test)}
+    return stages.test(recipe, settings, model, data, trial.device)
+
+
+def functions(recipe: Recipe[C]) -> tuple[Callable[[Trial], None], Callable[[Trial], dict[str, Any]]]:
+    """``train, test`` for a recipe of your own, to be named in a search-space YAML."""
+    return functools.partial(fit, recipe), functools.partial(evaluate_best, recipe)

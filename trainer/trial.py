@@ -31,5 +31,8 @@ class Trial(Protocol):
     def report(self, **metrics: Any) -> None:
         """Tell the metrics of the epoch; once an epoch."""
 
+    def record(self, **facts: Any) -> None:
+        """Note numbers or words about the trial itself, once: they become columns of its row."""
+
     def restore_best(self, **objects: Any) -> None:
         """Give ``objects`` the state they had at the best epoch."""

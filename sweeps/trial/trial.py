@@ -128,6 +128,9 @@ class Trial:
         best = Checkpoint(TrialPaths(self.directory).best)
         load_objects(objects, best.load()["objects"], f"{best.path}")
 
+    def record(self, **facts: Any) -> None:
+        """Note facts."""
+
     def log(self, message: object) -> None:
         """Write one line with the time to the trial's log."""
         print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {message}", flush=True)

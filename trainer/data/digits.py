@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.data.source import Signature, Split, TestData, TrainingData
+from trainer.data.source import Normaliser, Signature, Split, TestData, TrainingData
 from trainer.data.split import Assignment, Rows, stratified
+from trainer.settings import DataSettings
 
 Table = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -17,26 +19,33 @@ Table = tuple[NDArray[np.float32], NDArray[np.int64]]
 class Digits:
     """The digits, split 60/20/20 by ``split_seed``, normalised by the training pixels' mean and deviation."""
 
-    signature: ClassVar[Signature] = Signature(input_shape=(1, 8, 8), classes=10)
+    signature: ClassVar[Signature] = Signature(input_shape=(1, 8, 8), outputs=10)
 
-    def __init__(self, split_seed: int) -> None:
-        self._split_seed = split_seed
+    def __init__(self, settings: DataSettings) -> None:
+        self._settings = settings
 
     def for_training(self) -> TrainingData:
         """Training and validation rows."""
         (images, targets), rows = self._read()
-        train, validation = _normalised(images, targets, rows.train, rows.train, rows.validation)
-        return TrainingData(self.signature, train, validation)
+        digest = hashlib.sha256(
+            np.concatenate([rows.train, rows.validation, rows.test]).astype("<i8").tobytes()
+        )
+        return TrainingData(
+            self.signature,
+            _split(images, targets, rows.train),
+            _split(images, targets, rows.validation),
+            _normaliser(images[rows.train]),
+            digest.hexdigest()[:16],
+        )
 
     def for_test(self) -> TestData:
         """Test rows."""
         (images, targets), rows = self._read()
-        (test,) = _normalised(images, targets, rows.train, rows.test)
-        return TestData(self.signature, test)
+        return TestData(self.signature, _split(images, targets, rows.test), _normaliser(images[rows.train]))
 
     def _read(self) -> tuple[Table, Assignment]:
         images, targets = read_table()
-        return (images, targets), stratified(targets, self._split_seed)
+        return (images, targets), stratified(targets, self._settings.split_seed)
 
 
 def read_table() -> Table:
@@ -47,11 +56,9 @@ def read_table() -> Table:
     return digits.images[:, None].astype(np.float32), digits.target.astype(np.int64)
 
 
-def _normalised(
-    images: NDArray[np.float32], targets: NDArray[np.int64], reference: Rows, *parts: Rows
-) -> list[Split]:
-    mean, deviation = images[reference].mean(), images[reference].std()
-    return [
-        Split(torch.from_numpy((images[rows] - mean) / deviation), torch.from_numpy(targets[rows]))
-        for rows in parts
-    ]
+def _normaliser(images: NDArray[np.float32]) -> Normaliser:
+    return Normaliser(1 / 16, torch.tensor(images.mean() / 16), torch.tensor(images.std() / 16))
+
+
+def _split(images: NDArray[np.float32], targets: NDArray[np.int64], rows: Rows) -> Split:
+    return Split(torch.from_numpy(images[rows]), torch.from_numpy(targets[rows]))

@@ -6,22 +6,74 @@ Neither leads to the other, so that a training function cannot reach the test sp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
+import torch
 from torch import Tensor
+from torch.utils.data import Dataset
+
+Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model must know of its data: the shape of one input and the number of classes."""
+    """What a model must know of its data.
+
+    Attributes:
+        input_shape: of one input, e.g. (1, 8, 8) for an image (channels, height, width), (30,) for a row.
+        outputs: the number of classes, or of numbers to predict.
+        task: classification targets are int64 of shape (samples,), regression targets float32 of shape
+            (samples, outputs).
+        target_scale: regression: what a deviation of 1 of the targets stands for in their own unit.
+    """
 
     input_shape: tuple[int, ...]
-    classes: int
+    outputs: int
+    task: Task = "classification"
+    target_scale: float = 1.0
+
+    @property
+    def is_image(self) -> bool:
+        return len(self.input_shape) == 3
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Raw inputs to what a model is given: ``unit`` first, to floats, then ``standard``.
+
+    Attributes:
+        scale: what raw inputs are multiplied by; 1/255 makes bytes pixels between 0 and 1.
+        mean, deviation: of the scaled training inputs, broadcast over one input; None leaves them be.
+    """
+
+    scale: float = 1.0
+    mean: Tensor | None = None
+    deviation: Tensor | None = None
+
+    def unit(self, inputs: Tensor) -> Tensor:
+        """Raw inputs (samples, *input_shape) of any type as scaled float32."""
+        floats = inputs.to(torch.float32)
+        return floats if self.scale == 1.0 else floats * self.scale
+
+    def standard(self, inputs: Tensor) -> Tensor:
+        """Scaled inputs with mean 0 and deviation 1 over the training split."""
+        if self.mean is None or self.deviation is None:
+            return inputs
+        return (inputs - self.mean) / self.deviation
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return self.standard(self.unit(inputs))
+
+    def to(self, device: str) -> Normaliser:
+        """The same on ``device``."""
+        if self.mean is None or self.deviation is None:
+            return self
+        return Normaliser(self.scale, self.mean.to(device), self.deviation.to(device))
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows in memory: inputs (samples, *input_shape) float32 and targets (samples,) int64, on one device."""
+    """Rows in memory: raw inputs (samples, *input_shape), bytes or floats, and their targets."""
 
     inputs: Tensor
     targets: Tensor
@@ -35,30 +87,39 @@ class Split:
 
 
 @dataclass(frozen=True)
+class LazySplit:
+    """Rows that are read one by one: ``dataset[i]`` is (raw input, target), ``targets`` all targets."""
+
+    dataset: Dataset[tuple[Tensor, Tensor]]
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
 class TrainingData:
-    """The rows a training function may see."""
+    """The rows a training function may see.
+
+    ``digest`` is a hash, in 16 hexadecimal digits, of which rows are in which of the three splits.
+    """
 
     signature: Signature
-    train: Split
-    validation: Split
-
-    def to(self, device: str) -> TrainingData:
-        """The same rows on ``device``."""
-        return TrainingData(self.signature, self.train.to(device), self.validation.to(device))
+    train: Split | LazySplit
+    validation: Split | LazySplit
+    normaliser: Normaliser
+    digest: str
 
 
 @dataclass(frozen=True)
 class TestData:
-    """The rows held back for the final test."""
+    """The rows held back for the final test, and the normaliser of the training split."""
 
     __test__ = False  # for pytest: not a class of tests
 
     signature: Signature
-    test: Split
-
-    def to(self, device: str) -> TestData:
-        """The same rows on ``device``."""
-        return TestData(self.signature, self.test.to(device))
+    test: Split | LazySplit
+    normaliser: Normaliser
 
 
 class Source(Protocol):
@@ -69,7 +130,7 @@ class Source(Protocol):
         """Known without reading the rows where the data set is fixed."""
 
     def for_training(self) -> TrainingData:
-        """The training and validation rows, normalised with the training rows' statistics."""
+        """The training and validation rows; the normaliser knows the training rows alone."""
 
     def for_test(self) -> TestData:
-        """The test rows, normalised with the training rows' statistics; for the test function only."""
+        """The test rows; for the test function only."""

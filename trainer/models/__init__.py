@@ -7,8 +7,9 @@ import math
 import torch
 from torch import nn
 
-from trainer.config import Settings
 from trainer.data.source import Signature
+from trainer.models.layers import Dropout
+from trainer.settings import Settings
 
 
 def build(settings: Settings, signature: Signature) -> nn.Module:
@@ -18,6 +19,8 @@ def build(settings: Settings, signature: Signature) -> nn.Module:
             return cnn(settings, signature)
         case "mlp":
             return mlp(settings, signature)
+        case _:
+            raise NotImplementedError
 
 
 def cnn(settings: Settings, signature: Signature) -> nn.Module:
@@ -34,8 +37,8 @@ def cnn(settings: Settings, signature: Signature) -> nn.Module:
     if settings.pooling == "global":
         layers.append(nn.AdaptiveAvgPool2d(1))
         height = width = 1
-    layers += [nn.Flatten(), nn.Dropout(settings.dropout)]
-    layers.append(nn.Linear(channels * height * width, signature.classes))
+    layers += [nn.Flatten(), Dropout(settings.dropout)]
+    layers.append(nn.Linear(channels * height * width, signature.outputs))
     # Convolutions on the CPU run 1.2 to 1.4 times as fast in this layout.
     model = nn.Sequential(*layers)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
@@ -45,9 +48,9 @@ def cnn(settings: Settings, signature: Signature) -> nn.Module:
 def _block(settings: Settings, inputs: int, outputs: int, halve: bool) -> list[nn.Module]:
     kernel = settings.kernel
     block: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not settings.batch_norm)
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=settings.norm != "batch")
     ]
-    if settings.batch_norm:
+    if settings.norm == "batch":
         block.append(nn.BatchNorm2d(outputs))
     block.append(nn.ReLU())
     if halve:
@@ -60,9 +63,9 @@ def mlp(settings: Settings, signature: Signature) -> nn.Module:
     units = math.prod(signature.input_shape)
     layers: list[nn.Module] = [nn.Flatten()]
     for _ in range(settings.depth):
-        layers.append(nn.Linear(units, settings.width, bias=not settings.batch_norm))
-        if settings.batch_norm:
+        layers.append(nn.Linear(units, settings.width, bias=settings.norm != "batch"))
+        if settings.norm == "batch":
             layers.append(nn.BatchNorm1d(settings.width))
-        layers += [nn.ReLU(), nn.Dropout(settings.dropout)]
+        layers += [nn.ReLU(), Dropout(settings.dropout)]
         units = settings.width
-    return nn.Sequential(*layers, nn.Linear(units, signature.classes))
+    return nn.Sequential(*layers, nn.Linear(units, signature.outputs))
