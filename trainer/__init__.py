@@ -8,12 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from trainer.checks import check
+from trainer.rules import parse
+from trainer.settings import Settings
+from trainer.signature import KNOWN
 from trainer.train import functions, test, train
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["build_model", "functions", "test", "train"]
+__all__ = ["build_model", "check_config", "functions", "test", "train"]
+
+
+def check_config(config: Mapping[str, Any]) -> None:
+    """Raises ValueError naming what is wrong with ``config``, as far as it is known without reading data.
+
+    ``sweep run`` and ``sweep check`` call it on configurations drawn from a space before anything starts.
+    """
+    settings = parse(config, Settings)
+    if settings.data in KNOWN:
+        check(settings, KNOWN[settings.data])
 
 
 def build_model(config: Mapping[str, Any]) -> nn.Module:
@@ -23,8 +37,8 @@ def build_model(config: Mapping[str, Any]) -> nn.Module:
     gives logits of shape (samples, classes). Raises ValueError for an unknown key or a bad value.
     """
     from trainer.recipe import Standard
-    from trainer.rules import parse
 
     recipe = Standard()
     settings = parse(config, recipe.settings)
-    return recipe.build(settings, recipe.data(settings).signature)
+    signature = recipe.data(settings).signature
+    return recipe.build(recipe.resolve(settings, signature), signature)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainer.data.source import Signature
 from trainer.settings import Settings
+from trainer.signature import Signature
 
 
 def check(settings: Settings, signature: Signature) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn, optim
 
 from trainer.averaging import Averager
 from trainer.batch import Batch
-from trainer.data.source import Normaliser
+from trainer.data.source import Normaliser, Signature
 from trainer.device import Stopwatch
 from trainer.feed import Feed
 from trainer.gradients import GradientNorm, clip, penalty
@@ -33,6 +33,7 @@ class Training(Generic[C]):
 
     recipe: Recipe[C]
     settings: C
+    signature: Signature
     model: nn.Module  # the weights that are trained
     forward: Forward  # computes the model's output
     evaluated: (
@@ -81,7 +82,7 @@ def changed(training: Training[C], batch: Batch) -> Batch:
         batch = replace(batch, inputs=training.normaliser.unit(batch.inputs))
         batch = recipe.augment(batch, settings, training.noise)
         batch = replace(batch, inputs=training.normaliser.standard(batch.inputs))
-    return recipe.mix(batch, settings, training.noise)
+    return recipe.mix(batch, settings, training.noise, training.signature)
 
 
 def penalised(training: Training[C], loss: Tensor) -> Tensor:

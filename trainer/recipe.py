@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from trainer import augment, data, losses, models
+from trainer.baseline import constant_loss
 from trainer.batch import Batch
 from trainer.checks import check
 from trainer.data.source import Signature, Source
@@ -38,6 +39,12 @@ class Recipe(Protocol[C]):
     def data(self, config: C) -> Source:
         """The data source, split and all."""
 
+    def resolve(self, config: C, signature: Signature) -> C:
+        """``config`` made definite now that the data is known; ValueError where it does not suit the data."""
+
+    def baseline(self, config: C, targets: Tensor, signature: Signature) -> float | None:
+        """The loss of always predicting the same, which a model must beat; None where there is none."""
+
     def build(self, config: C, signature: Signature) -> nn.Module:
         """The model on the CPU, its weights drawn from torch's global generator, which is seeded."""
 
@@ -50,7 +57,7 @@ class Recipe(Protocol[C]):
     def augment(self, batch: Batch, config: C, generator: torch.Generator) -> Batch:
         """Change a training batch at random, its inputs scaled but not yet normalised."""
 
-    def mix(self, batch: Batch, config: C, generator: torch.Generator) -> Batch:
+    def mix(self, batch: Batch, config: C, generator: torch.Generator, signature: Signature) -> Batch:
         """Change a training batch at random, its inputs normalised."""
 
     def loss(self, output: Tensor, batch: Batch, config: C) -> Tensor:
@@ -74,8 +81,14 @@ class Standard:
     def data(self, config: Settings) -> Source:
         return data.load(config)
 
-    def build(self, config: Settings, signature: Signature) -> nn.Module:
+    def resolve(self, config: Settings, signature: Signature) -> Settings:
         check(config, signature)
+        return losses.resolve(config, signature)
+
+    def baseline(self, config: Settings, targets: Tensor, signature: Signature) -> float | None:
+        return constant_loss(config, targets, signature)
+
+    def build(self, config: Settings, signature: Signature) -> nn.Module:
         return models.build(config, signature)
 
     def weights(self, config: Settings, targets: Tensor) -> Tensor | None:
@@ -87,8 +100,9 @@ class Standard:
     def augment(self, batch: Batch, config: Settings, generator: torch.Generator) -> Batch:
         return augment.augment_images(batch, config, generator)
 
-    def mix(self, batch: Batch, config: Settings, generator: torch.Generator) -> Batch:
-        return augment.mix(batch, config, generator)
+    def mix(self, batch: Batch, config: Settings, generator: torch.Generator, signature: Signature) -> Batch:
+        classes = signature.outputs if signature.task == "classification" else None
+        return augment.mix(batch, config, generator, classes)
 
     def loss(self, output: Tensor, batch: Batch, config: Settings) -> Tensor:
         return losses.mean_loss(output, batch, config)

@@ -97,7 +97,7 @@ class OneOfOrTarget:
         return isinstance(value, str) and (value in self.names or is_target(value))
 
     def __str__(self) -> str:
-        return f"one of {', '.join(self.names)}, or your own as package.module:function"
+        return f"one of {', '.join(self.names)}, or your own as module:function"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, Self
 
+from trainer import optimiser_names
 from trainer.rules import Maybe, Number, OneOf, OneOfOrTarget, Options, Text, Whole, Wholes, shown
 
 Count = Annotated[int, Whole(1)]
@@ -51,7 +52,7 @@ class DataSettings:
         if self.train_fraction + self.validation_fraction < 1:
             return []
         return [
-            "train_fraction + validation_fraction must be below 1, to leave rows for the test, found "
+            "train_fraction + validation_fraction must be below 1, the test gets the rest, found "
             f"{self.train_fraction} + {self.validation_fraction}"
         ]
 
@@ -129,6 +130,9 @@ class OptimizerSettings:
     beta2: Fraction = 0.999
     eps: Annotated[float | None, Maybe(Number(above=0))] = None  # null is torch's own
     smoothing: Fraction = 0.99  # rmsprop: of the squared gradients
+
+    def conflicts(self) -> list[str]:
+        return optimiser_names.problems(self.optimizer, self.decoupled)
 
 
 @dataclass(frozen=True, kw_only=True)

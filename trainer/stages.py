@@ -30,7 +30,11 @@ NOISE = 0x9E3779B97F4A7C15 >> 1  # sets the second generator apart from the firs
 
 @dataclass(frozen=True)
 class Generators:
-    """A trial's own random numbers: of the rows' order on the CPU, of augmentation and dropout on the device."""
+    """A trial's own random numbers.
+
+    ``shuffling`` orders the rows, on the CPU and thus alike everywhere; ``noise`` is for augmentation and
+    dropout, on the device.
+    """
 
     shuffling: torch.Generator
     noise: torch.Generator
@@ -77,6 +81,13 @@ def model(
     return built
 
 
+def facts(recipe: Recipe[C], settings: C, data: TrainingData, model: nn.Module) -> dict[str, Any]:
+    """What is recorded of a trial: its number of weights, its split, the loss that a model must beat."""
+    baseline = recipe.baseline(settings, data.train.targets, data.signature)
+    known = {} if baseline is None else {"baseline_loss": baseline}
+    return {"parameters": parameters(model), "split": data.digest, **known}
+
+
 def parameters(model: nn.Module) -> int:
     """The number of weights that are trained."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -100,6 +111,7 @@ def training(
     return Training(
         recipe=recipe,
         settings=settings,
+        signature=data.signature,
         model=model,
         forward=forward,
         evaluated=forward if own else device.forward_of(averager.model, settings),
@@ -131,24 +143,24 @@ def state(training: Training[C], generators: Generators) -> dict[str, Any]:
 
 
 def run_epoch(
-    training: Training[C], signature: Signature, feeds: Feeds, epoch: int
+    training: Training[C], feeds: Feeds, epoch: int
 ) -> tuple[Mapping[str, float], Mapping[str, float]]:
     """Train and validate once; returns the figures of both splits, brought from the device at once."""
     recipe, settings, averager = training.recipe, training.settings, training.averager
     training.watch.start()
-    meter = recipe.meter(settings, signature)
+    meter = recipe.meter(settings, training.signature)
     norm = train_epoch(training, feeds.train, meter)
     training.watch.stop()
     averager.after_epoch(epoch, feeds.fitted)
-    trained = _measure(training, signature, feeds.fitted) if settings.evaluate_train else meter.values()
-    validated = _measure(training, signature, feeds.validation)
+    trained = _measure(training, feeds.fitted) if settings.evaluate_train else meter.values()
+    validated = _measure(training, feeds.validation)
     first, second = read({**trained, "grad_norm": norm}, validated)
     return first, second
 
 
-def _measure(training: Training[C], signature: Signature, feed: Feed) -> Values:
+def _measure(training: Training[C], feed: Feed) -> Values:
     recipe, settings = training.recipe, training.settings
-    meter = recipe.meter(settings, signature)
+    meter = recipe.meter(settings, training.signature)
     loss = partial(recipe.loss, config=settings.plain())
     model = training.averager.model
     return evaluate(model, feed, meter, loss, training.autocast, training.evaluated)

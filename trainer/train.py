@@ -51,18 +51,19 @@ def fit(recipe: Recipe[C], trial: Trial) -> None:
 
     # Data: split, normalised by the training rows alone, on the device
     data = recipe.data(settings).for_training()
+    settings = recipe.resolve(settings, data.signature)
     feeds = stages.feeds(recipe, settings, data, trial.device, generators)
 
     # Model
     model = stages.model(recipe, settings, data.signature, trial.device, generators)
-    trial.record(parameters=stages.parameters(model), split=data.digest)
+    trial.record(**stages.facts(recipe, settings, data, model))
 
     # Loss, optimiser, schedule
     training = stages.training(recipe, settings, model, data, feeds, trial, generators)
 
     # Epochs: the loop restores, checkpoints and ends; it leaves the best epoch's weights in the model
     for epoch in trial.epochs(**stages.state(training, generators)):
-        trained, validated = stages.run_epoch(training, data.signature, feeds, epoch)
+        trained, validated = stages.run_epoch(training, feeds, epoch)
         training.schedule.after_epoch(validated["loss"])
         trial.report(**stages.figures(training, trained, validated, trial.device))
 
@@ -78,6 +79,7 @@ def evaluate_best(recipe: Recipe[C], trial: Trial) -> dict[str, Any]:
     settings = parse(trial.config, recipe.settings)
     generators = stages.begin(settings, trial.seed, trial.device)
     data = recipe.data(settings).for_test()
+    settings = recipe.resolve(settings, data.signature)
     model = stages.model(recipe, settings, data.signature, trial.device, generators)
     trial.restore_best(model=model)
     return stages.test(recipe, settings, model, data, trial.device)

@@ -10,6 +10,7 @@ from sweeps.engines import EngineSettings, create_engine
 from sweeps.errors import UsageError
 from sweeps.messages import IMPORTING
 from sweeps.pruners import make_pruner
+from sweeps.runner.configurations import check_configurations
 from sweeps.samplers import check_sampler
 from sweeps.seeding import generator
 from sweeps.space import Space
@@ -38,12 +39,14 @@ def check_runnable(spec: SweepSpec, places: tuple[Path, ...]) -> None:
 
     Raises:
         TargetError: a function of the user's is not there.
-        UsageError: the machine has no room for a trial, or a sampler or pruner does not fit.
+        UsageError: the machine has no room for a trial, a sampler or pruner does not fit, or the training
+            function's own check refuses a configuration.
     """
     if spec.space.size() is None:
         check_constraints(spec.space, spec.seed)
     for target in filter(None, (spec.train, spec.test)):
         check_target(target, places)
+    check_configurations(spec, places)
     create_engine(spec.engine, engine_settings(spec, places)).close()
     sampler, pruner = spec.sampler, spec.pruner
     check_sampler(sampler.name, sampler.options, space=spec.space, seed=spec.seed, search_path=places)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import math
 import subprocess
 import sys
@@ -11,27 +10,50 @@ import pytest
 import torch
 
 from sweeps.messages import Interrupted, Raised, Returned
-from trainer import build_model
-from trainer.config import parse
+from trainer import build_model, check_config
 from trainer.data import load
-from trainer.epoch import evaluate
-from trainer.metrics import Scores
+from trainer.recipe import Standard
+from trainer.rules import parse
+from trainer.settings import Settings
 
-EVERYTHING = {"model": "mlp", "dropout": 0.3, "optimizer": "sgd", "lr": 0.05, "plateau_patience": 0}
+TIMING = {"samples_per_second", "peak_memory_mb"}  # no two runs agree on these
+EVERYTHING = {
+    **{"model": "mlp", "dropout": 0.3, "optimizer": "sgd", "lr": 0.05, "plateau_patience": 0},
+    **{"mixup": 0.2, "label_smoothing": 0.1, "clip_norm": 1.0, "accumulate": 2, "l2": 1e-3},
+}
+IMAGES = {
+    **{"model": "cnn", "channels": 4, "rotation": 10, "crop_padding": 1, "erasing": 0.5, "cutmix": 1.0},
+    **{"brightness": 0.2, "contrast": 0.2, "class_weights": "balanced", "schedule": "one_cycle"},
+}
+
+
+def curves(reports: dict[int, dict[str, float]]) -> dict[int, dict[str, float]]:
+    """What must be equal to the bit."""
+    return {epoch: {k: v for k, v in row.items() if k not in TIMING} for epoch, row in reports.items()}
 
 
 @pytest.mark.parametrize(
-    ("model", "optimizer", "schedule"),
-    [*itertools.product(["cnn", "mlp"], ["sgd", "adam", "adamw"], ["constant", "cosine", "plateau"])],
+    ("config", "task"),
+    [
+        ({"data": "digits", "model": "cnn"}, "classes"),
+        ({"data": "wine", "model": "mlp"}, "classes"),
+        ({"data": "breast_cancer", "model": "linear", "loss": "bce"}, "binary"),
+        ({"data": "diabetes", "model": "mlp", "loss": "huber"}, "numbers"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value["data"],
 )
-def test_every_combination_trains_and_reports(
-    run: Callable, model: str, optimizer: str, schedule: str
-) -> None:
-    config = {"model": model, "optimizer": optimizer, "schedule": schedule, "lr": 0.005, "channels": 4}
+def test_every_epoch_reports_both_splits_and_the_monitors(run: Callable, config: Any, task: str) -> None:
     (metrics,) = run(config).reports.values()
-    assert list(metrics) == ["train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr"]
+    scores = {
+        "classes": ["accuracy", "precision", "recall", "f1", "auroc"],
+        "binary": ["accuracy", "precision", "recall", "f1", "auroc"],
+        "numbers": ["mae", "mse", "rmse", "r2"],
+    }[task]
+    wanted = {f"{split}_{name}" for split in ("train", "val") for name in ["loss", *scores]}
+    assert set(metrics) >= wanted | {"lr", "grad_norm", *TIMING}
     assert all(math.isfinite(value) for value in metrics.values())
-    assert metrics["lr"] == 0.005
+    assert metrics["lr"] == 1e-3
+    assert metrics["grad_norm"] > 0 and metrics["samples_per_second"] > 0 and metrics["peak_memory_mb"] > 0
 
 
 def test_the_default_cnn_learns_the_digits(run: Callable) -> None:
@@ -41,40 +63,66 @@ def test_the_default_cnn_learns_the_digits(run: Callable) -> None:
     assert tested["accuracy"] >= 0.97
     assert tested["loss"] < 0.15
     assert tested["samples"] == 359
+    assert sum(map(sum, tested["confusion"])) == 359
 
 
-def test_the_seed_decides_the_curves_to_the_bit(run: Callable) -> None:
-    first, same, other = (
-        run(EVERYTHING, epochs=2, seed=s, folder=f) for s, f in ((1, "a"), (1, "b"), (2, "c"))
-    )
-    assert first.reports == same.reports
-    assert first.reports != other.reports
+@pytest.mark.parametrize("config", [EVERYTHING, IMAGES], ids=["rows", "images"])
+def test_the_seed_decides_the_curves_to_the_bit(run: Callable, config: dict[str, Any]) -> None:
+    first, same, other = (run(config, epochs=2, seed=s, folder=f) for s, f in ((1, "a"), (1, "b"), (2, "c")))
+    assert curves(first.reports) == curves(same.reports)
+    assert curves(first.reports) != curves(other.reports)
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
-def test_an_interrupted_training_goes_on_as_if_nothing_happened(run: Callable, schedule: str) -> None:
-    config = {**EVERYTHING, "schedule": schedule}
-    whole = run(config, epochs=6, folder="whole")
-    cut = run(config, epochs=6, folder="cut", stop=(3, "interrupted"))
+def test_deterministic_gives_equal_bits_whatever_ran_before(run: Callable) -> None:
+    config = {**IMAGES, "deterministic": True}
+    first = run(config, epochs=2, folder="first")
+    run({"model": "mlp", "data": "wine"}, folder="between")
+    assert curves(run(config, epochs=2, folder="second").reports) == curves(first.reports)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {**EVERYTHING, "schedule": "plateau"},
+        {**EVERYTHING, "schedule": "cosine", "warmup_epochs": 2, "averaging": "ema", "ema_decay": 0.9},
+        {**EVERYTHING, "optimizer": "adam", "lr": 1e-3, "averaging": "swa", "swa_start": 0.5},
+        IMAGES,
+        {**IMAGES, "loader": "workers", "loader_workers": 0, "precision": "fp16"},
+    ],
+    ids=["plateau", "ema", "swa", "images", "loader"],
+)
+def test_an_interrupted_training_goes_on_as_if_nothing_happened(
+    run: Callable, config: dict[str, Any]
+) -> None:
+    whole = run(config, epochs=5, folder="whole")
+    cut = run(config, epochs=5, folder="cut", stop=(3, "interrupted"))
     assert cut.outcome == Interrupted()
-    rest = run(config, epochs=6, folder="cut", number=2)
-    assert {**cut.reports, **rest.reports} == whole.reports
-    assert list(rest.reports) == [4, 5, 6]
+    rest = run(config, epochs=5, folder="cut", number=2)
+    assert curves({**cut.reports, **rest.reports}) == curves(whole.reports)
+    assert list(rest.reports) == [4, 5]
     assert rest.test() == whole.test()
 
 
-def test_the_best_epoch_is_what_is_kept_and_tested(run: Callable) -> None:
-    config = {**EVERYTHING, "lr": 0.5, "schedule": "constant"}  # so wild that the last epoch is not the best
-    trained = run(config, epochs=20)
-    assert trained.best != trained.reports[20]
+@pytest.mark.parametrize("averaging", ["none", "ema"])
+def test_the_best_epoch_is_what_is_kept_and_tested(run: Callable, averaging: str) -> None:
+    # So wild that the last epoch is not the best.
+    config = {"model": "mlp", "lr": 0.3, "schedule": "constant", "averaging": averaging, "ema_decay": 0.5}
+    trained = run(config, epochs=15)
+    assert trained.best != trained.reports[15]
 
     state = torch.load(trained.spec.directory / "best.pt", weights_only=True)
-    model = build_model(config)
+    model = build_model(config).eval()
     model.load_state_dict(state["objects"]["model"])
-    (scores,) = Scores.read(evaluate(model, load(parse(config)).for_training().validation))
-    assert (scores.loss, scores.accuracy) == (trained.best["val_loss"], trained.best["val_accuracy"])
-    (tested,) = Scores.read(evaluate(model, load(parse(config)).for_test().test))
-    assert trained.test() == {"accuracy": tested.accuracy, "loss": tested.loss, "samples": 359}
+    recipe, settings = Standard(), parse(config, Settings)
+    data = load(settings).for_training()
+    with torch.inference_mode():
+        output = model(data.normaliser(data.validation.inputs))
+    loss = torch.nn.functional.cross_entropy(output, data.validation.targets).item()
+    assert loss == pytest.approx(trained.best["val_loss"], rel=1e-6)
+    held_back = recipe.data(settings).for_test()
+    predicted = model(held_back.normaliser(held_back.test.inputs)).argmax(1)
+    accuracy = (predicted == held_back.test.targets).double().mean().item()
+    assert trained.test()["accuracy"] == pytest.approx(accuracy)
 
 
 def test_early_stopping_ends_the_training(run: Callable) -> None:
@@ -83,12 +131,51 @@ def test_early_stopping_ends_the_training(run: Callable) -> None:
     assert list(stopped.reports) == [1, 2]
 
 
-def test_a_bad_configuration_fails_with_its_key_and_rule(run: Callable) -> None:
-    failed = run({"optimizer": "sdg", "widht": 3}, fails=True)
+def test_the_training_split_can_be_measured_in_evaluation_mode(run: Callable) -> None:
+    config = {"model": "mlp", "dropout": 0.5, "lr": 5e-3}
+    running = run(config, epochs=3, folder="running").reports[3]
+    measured = run({**config, "evaluate_train": True}, epochs=3, folder="measured").reports[3]
+    assert measured["val_loss"] == running["val_loss"]  # the training itself is the same
+    assert measured["train_loss"] < running["train_loss"]  # without dropout
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"optimizer": "sdg"}, "optimizer must be one of "),
+        ({"widht": 3}, "unknown key widht: 3; did you mean width?"),
+        (
+            {"data": "wine", "model": "mlp", "flip": 0.5},
+            "flip needs images (channels, height, width), and data: wine has rows of shape (13,): "
+            "leave flip out, or set it to 0",
+        ),
+        ({"data": "wine"}, "model: cnn needs images (channels, height, width), and data: wine has rows of"),
+        (
+            {"data": "diabetes", "model": "mlp", "loss": "bce"},
+            "loss must suit the task, found loss: bce with data: diabetes, which is a regression: "
+            "use mse, mae, huber or auto",
+        ),
+        ({"loss": "mse"}, "loss must suit the task, found loss: mse with data: digits, which is a"),
+        ({"loss": "bce"}, "loss: bce needs 2 classes, and data: digits has 10: use cross_entropy"),
+        (
+            {"data": "diabetes", "model": "mlp", "class_weights": "balanced"},
+            "class_weights: balanced needs classes, and data: diabetes is a regression: "
+            "use class_weights: none",
+        ),
+        ({"schedule": "step"}, "schedule: step needs step_epochs, found none: give it, e.g. step_epochs: 10"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else "-".join(value),
+)
+def test_a_bad_configuration_fails_with_its_key_and_rule(
+    run: Callable, config: dict[str, Any], message: str
+) -> None:
+    failed = run(config, fails=True)
     assert isinstance(failed.outcome, Raised)
-    assert failed.outcome.message.startswith("ValueError: unknown key widht: 3; did you mean width?")
-    assert "optimizer must be one of sgd, adam, adamw, found sdg" in failed.outcome.message
+    assert failed.outcome.message.startswith(f"ValueError: {message}")
     assert failed.reports == {}
+    with pytest.raises(ValueError) as error:  # known without reading a row
+        check_config(config)
+    assert str(error.value).startswith(message)
 
 
 def test_batches_larger_than_the_split_and_a_single_row_left_over(run: Callable) -> None:
@@ -97,11 +184,19 @@ def test_batches_larger_than_the_split_and_a_single_row_left_over(run: Callable)
         assert math.isfinite(run(config, folder=str(size)).reports[1]["train_loss"])
 
 
+def test_facts_of_the_trial_are_recorded(run: Callable) -> None:
+    trained = run({"model": "linear"})
+    assert trained.facts["parameters"] == 650
+    assert len(trained.facts["split"]) == 16
+    assert trained.facts["baseline_loss"] == pytest.approx(math.log(10), abs=0.01)
+
+
 def test_importing_the_package_is_cheap_and_gives_functions() -> None:
     code = (
         "import sys, trainer.train, trainer\n"
         "assert callable(trainer.train) and callable(trainer.test)\n"
         "assert sys.modules['trainer.train'].train is trainer.train\n"
+        "trainer.check_config({'optimizer': 'adam', 'data': 'wine', 'model': 'mlp'})\n"
         "heavy = {'torch', 'numpy', 'sklearn', 'sweeps'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

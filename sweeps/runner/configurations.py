@@ -1,0 +1,99 @@
+"""Configurations of the space shown to the user's code before anything starts, where it asks to see them.
+
+A module that defines ``check_config(config)`` beside its training function is given configurations drawn from
+the space, in a process of its own; a ValueError it raises is bad input, not a failed trial.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import TargetError, UsageError
+from sweeps.messages import IMPORTING
+from sweeps.seeding import generator
+from sweeps.space import Params
+from sweeps.spec import SweepSpec
+from sweeps.trial import check_target
+
+SAMPLES = 200
+_DRAWS = 4_000  # of an infinite space, at most, where constraints refuse most of them
+_KEY = 3  # keeps these draws apart from the sweep's own
+
+_ASK = """
+import json, os, sys
+from pathlib import Path
+from sweeps.errors import TargetError
+from sweeps.trial import Config, load_function
+asked = json.load(sys.stdin)
+answer = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+try:
+    check = load_function(asked["target"], [Path(place) for place in asked["places"]])
+except TargetError:
+    sys.exit()
+for number, config in enumerate(asked["configs"]):
+    try:
+        check(Config(config))
+    except ValueError as error:
+        json.dump({"number": number, "message": str(error)}, answer)
+        break
+"""
+
+
+def check_configurations(spec: SweepSpec, places: tuple[Path, ...]) -> None:
+    """Show up to 200 configurations to ``check_config`` beside the training function, if it is there.
+
+    What does not import is left to the workers, whose environment may differ.
+
+    Raises:
+        UsageError: it refuses one of them.
+    """
+    target = f"{spec.train.rpartition(':')[0]}:check_config"
+    if not _is_defined(target, places):
+        return
+    drawn = list(itertools.islice(_configurations(spec), SAMPLES))
+    configs = [spec.space.config(params) for params in drawn]
+    refused = _ask({"target": target, "places": [str(place) for place in places], "configs": configs})
+    if refused is None:
+        return
+    shown = ", ".join(f"{name}: {value!r}" for name, value in drawn[refused["number"]].items())
+    raise UsageError(f"{refused['message']} (in a configuration of this space: {shown})")
+
+
+def _is_defined(target: str, places: tuple[Path, ...]) -> bool:
+    try:
+        check_target(target, places)
+    except TargetError:
+        return False
+    return True
+
+
+def _configurations(spec: SweepSpec) -> Iterator[Params]:
+    """What is tried first, then random ones (all of a small finite space) that hold the constraints."""
+    yield from spec.enqueue
+    if spec.space.size() is not None:
+        yield from spec.space.configurations()
+        return
+    rng = generator(spec.seed, _KEY)
+    drawn = (spec.space.uniform(rng) for _ in range(_DRAWS))
+    yield from (params for params in drawn if spec.space.allows(params))
+
+
+def _ask(question: dict[str, Any]) -> dict[str, Any] | None:
+    done = subprocess.run(
+        [sys.executable, "-c", _ASK],
+        input=json.dumps(question),
+        env=os.environ | {IMPORTING: "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answer: dict[str, Any] | None = json.loads(done.stdout) if done.stdout else None
+    return answer
