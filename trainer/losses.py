@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.batch import Batch
-from trainer.signature import Signature
 from trainer.settings import LossSettings
+from trainer.signature import Signature
 
 S = TypeVar("S", bound=LossSettings)
 

@@ -96,8 +96,7 @@ def _kernels(device: str, options: Mapping[str, Any], known: Parameters) -> dict
 def _groups(parameters: list[nn.Parameter], exempt: bool) -> list[dict[str, Any]]:
     if not exempt:
         return [{"params": parameters}]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1]},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+    decayed = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed}] if decayed else []
+    return [*groups, {"params": others, "weight_decay": 0.0}] if others else groups
