@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Protocol
 
+import psutil
 import torch
 from torch import Tensor
+from torch.utils.data import Sampler
 
 from trainer.batch import Batch
+from trainer.data.loader import InTurn, Rows, Shuffling, checked, loader, whole
 from trainer.data.source import LazySplit, Signature, Split
 from trainer.settings import LoopSettings
 
 EVALUATION_NUMBERS = 2**20
+MEMORY_SHARE = 0.25  # of the device's free memory, that a split may take under ``loader: auto``
 Prepare = Callable[[Tensor], Tensor]
 
 
@@ -39,22 +44,52 @@ def training_feed(
 
     The last batch is smaller; a single row left over joins the batch before it, since batch norm has no
     variance of one row. ``prepare`` makes inputs of raw ones, None leaves them raw; ``weights`` is one a row.
+    The batches are the same whether rows lie in memory or are read by workers.
     """
-    assert isinstance(split, Split)
-    return Shuffled(split.to(where), size, prepare, generator, weights)
+    if in_memory(split, settings, where, raw=prepare is None):
+        return Shuffled(resident(split, settings, where), size, prepare, generator, weights)
+    batches = Shuffling(len(split), stops(len(split), size), generator)
+    return Loaded(split, settings, batches, where, prepare, weights, generator.initial_seed())
 
 
 def evaluation_feed(
     split: Split | LazySplit, settings: LoopSettings, where: str, prepare: Prepare, rows: int
 ) -> Feed:
     """Batches of ``rows`` rows in their own order."""
-    assert isinstance(split, Split)
-    return InOrder(split.to(where), rows, prepare)
+    if in_memory(split, settings, where):
+        return InOrder(resident(split, settings, where), rows, prepare)
+    return Loaded(split, settings, InTurn(len(split), rows), where, prepare)
 
 
 def evaluation_rows(batch_size: int, signature: Signature) -> int:
     """Rows of a batch that is only measured: it keeps no activations for a backward pass."""
     return max(4 * batch_size, EVALUATION_NUMBERS // math.prod(signature.input_shape))
+
+
+def in_memory(split: Split | LazySplit, settings: LoopSettings, where: str, *, raw: bool = False) -> bool:
+    """Whether ``split`` is to lie on the device: as ``loader`` says, under ``auto`` if it fits.
+
+    It fits if its inputs, as float32 numbers or ``raw``, take at most a quarter of the memory that is free.
+    """
+    if settings.loader != "auto":
+        return settings.loader == "memory"
+    first = split.inputs[0] if isinstance(split, Split) else split.dataset[0][0]
+    row = first.numel() * (first.element_size() if raw else 4)
+    return len(split) * row <= MEMORY_SHARE * free_memory(where)
+
+
+def free_memory(where: str) -> int:
+    """Bytes that are free on a device."""
+    if torch.device(where).type == "cuda":
+        return torch.cuda.mem_get_info(where)[0]
+    return psutil.virtual_memory().available
+
+
+def resident(split: Split | LazySplit, settings: LoopSettings, where: str) -> Split:
+    """``split`` on the device, once all of it is read."""
+    if isinstance(split, LazySplit):
+        split = whole(split, settings.loader_workers)
+    return split.to(where)
 
 
 class Shuffled:
@@ -89,16 +124,55 @@ class InOrder:
     """Rows on the device, in their own order."""
 
     def __init__(self, split: Split, size: int, prepare: Prepare) -> None:
-        self._inputs, self._targets = prepare(split.inputs), split.targets
-        self._size = size
+        self._split, self._size, self._prepare = split, size, prepare
+
+    @cached_property
+    def _inputs(self) -> Tensor:
+        # At the first pass, since some feeds never have one; passes under inference mode come first.
+        with torch.inference_mode(False):
+            return self._prepare(self._split.inputs)
 
     def __len__(self) -> int:
-        return -(-len(self._targets) // self._size)
+        return -(-len(self._split) // self._size)
 
     def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, len(self._targets), self._size):
+        inputs, targets = self._inputs, self._split.targets
+        for start in range(0, len(targets), self._size):
             rows = slice(start, start + self._size)
-            yield Batch(self._inputs[rows], self._targets[rows])
+            yield Batch(inputs[rows], targets[rows])
+
+
+class Loaded:
+    """Rows read in worker processes, batch by batch, and prepared on the device."""
+
+    def __init__(
+        self,
+        split: Split | LazySplit,
+        settings: LoopSettings,
+        batches: Sampler[Rows],
+        where: str,
+        prepare: Prepare | None,
+        weights: Tensor | None = None,
+        seed: int = 0,
+    ) -> None:
+        """``batches`` yields the rows of each batch; ``seed`` is for data sets that draw."""
+        pin = torch.device(where).type == "cuda"
+        self._loader = loader(split, batches, settings.loader_workers, seed=seed, pin=pin)
+        self._where, self._prepare = where, prepare
+        self._targets = split.targets.to(where)
+        self._weights = None if weights is None else weights.to(where)
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for read in self._loader:
+            numbers, raw = checked(read)
+            rows = numbers.to(self._where, non_blocking=True)
+            inputs = raw.to(self._where, non_blocking=True)
+            weights = None if self._weights is None else self._weights[rows]
+            prepared = inputs if self._prepare is None else self._prepare(inputs)
+            yield Batch(prepared, self._targets[rows], weights)
 
 
 def stops(rows: int, size: int) -> list[int]:
