@@ -21,6 +21,8 @@ check: $(VENV)/dev
 bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks.parallel.run
 	$(BIN)/python -m benchmarks.overhead.run
+	$(BIN)/python -m benchmarks.training.run
+	$(BIN)/python -m benchmarks.accuracy.run
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainer.checks import check
-from trainer.rules import parse
 from trainer.settings import Settings
-from trainer.signature import KNOWN
-from trainer.train import functions, test, train
+from trainer.train import functions, refuse, test, train, untrained
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,20 +22,16 @@ def check_config(config: Mapping[str, Any]) -> None:
 
     ``sweep run`` and ``sweep check`` call it on configurations drawn from a space before anything starts.
     """
-    settings = parse(config, Settings)
-    if settings.data in KNOWN:
-        check(settings, KNOWN[settings.data])
+    refuse(Settings, config)
 
 
 def build_model(config: Mapping[str, Any]) -> nn.Module:
     """The untrained model that ``train`` builds for ``config``, on the CPU: its weights are loaded into it.
 
     It takes inputs of shape (samples, *input shape of the data), normalised as the data source does it, and
-    gives logits of shape (samples, classes). Raises ValueError for an unknown key or a bad value.
+    gives logits of shape (samples, classes), one logit where ``loss`` is bce, or standardised numbers of
+    shape (samples, outputs). Raises ValueError for an unknown key or a bad value.
     """
     from trainer.recipe import Standard
 
-    recipe = Standard()
-    settings = parse(config, recipe.settings)
-    signature = recipe.data(settings).signature
-    return recipe.build(recipe.resolve(settings, signature), signature)
+    return untrained(Standard(), config)

@@ -9,17 +9,21 @@ import argparse
 import contextlib
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import trainer
 from sweeps.messages import Continue, Decision, Interrupted, Raised, TrialSpec
 from sweeps.trial import Trial, run_attempt
-from trainer.rules import parse, rules
+from trainer.rules import rules
 from trainer.settings import Settings
 
 DESCRIPTION = "Train one configuration and print its figures on the training and validation split."
+IN_A_LINE = (
+    *("train_loss", "val_loss", "train_accuracy", "val_accuracy", "train_r2", "val_r2"),
+    *("lr", "grad_norm"),
+)
 
 
 class Printer:
@@ -33,24 +37,24 @@ class Printer:
         """Print, and go on."""
         if self._best is None or metrics["val_loss"] < self._best[1]["val_loss"]:
             self._best = epoch, metrics
-        print(f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {figures(metrics)}", flush=True)
+        shown = {name: metrics[name] for name in IN_A_LINE if name in metrics}
+        print(f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {figures(shown)}", flush=True)
         return Continue()
 
     def conclusion(self) -> str:
         """The figures of the best epoch."""
         assert self._best is not None  # at least one epoch was reported
         epoch, metrics = self._best
-        loss, accuracy = metrics["val_loss"], metrics["val_accuracy"]
-        return f"best epoch {epoch}: validation loss {loss:.4f}, validation accuracy {accuracy:.4f}"
+        return f"best epoch {epoch}: {figures(metrics, 'val_')}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 done, 1 the training failed, 2 bad input, 130 Ctrl-C."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    config = dict(options.set)
+    config = nested(options.set)
     try:
-        parse(config, Settings)
+        trainer.check_config(config)
     except ValueError as error:
         parser.error(str(error))
     if options.out is not None and options.out.is_dir() and any(options.out.iterdir()):
@@ -60,9 +64,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options, config, folder.absolute())
 
 
-def figures(metrics: Mapping[str, float]) -> str:
-    """One line: the rate with its exponent, the rest to four places."""
-    return "  ".join(f"{name} {value:{'.2e' if name == 'lr' else '.4f'}}" for name, value in metrics.items())
+def figures(metrics: Mapping[str, Any], prefix: str = "") -> str:
+    """The numbers whose name begins with ``prefix`` in one line: the rate with its exponent, four places."""
+    return "  ".join(
+        f"{name} {value:{'.2e' if name == 'lr' else '.4f' if isinstance(value, float) else ''}}"
+        for name, value in metrics.items()
+        if name.startswith(prefix) and isinstance(value, int | float)
+    )
+
+
+def nested(assignments: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """{"a": {"b": 1}} of a.b=1, as a search space would hand it over."""
+    config: dict[str, Any] = {}
+    for key, value in assignments:
+        *outer, last = key.split(".")
+        place = config
+        for name in outer:
+            place = place.setdefault(name, {})
+        place[last] = value
+    return config
 
 
 def _run(options: argparse.Namespace, config: Mapping[str, Any], folder: Path) -> int:
@@ -88,7 +108,7 @@ def _run(options: argparse.Namespace, config: Mapping[str, Any], folder: Path) -
     print(printer.conclusion())
     if options.test:
         tested = trainer.test(Trial(spec, None, options.device))
-        print(f"test loss {tested['loss']:.4f}, test accuracy {tested['accuracy']:.4f}")
+        print(f"test: {figures(tested)}")
     return 0
 
 

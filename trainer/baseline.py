@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from trainer.batch import Batch
-from trainer.data.source import Signature
 from trainer.losses import mean_loss
 from trainer.settings import Settings
+from trainer.signature import Signature
 
 
 def constant_loss(settings: Settings, targets: Tensor, signature: Signature) -> float:

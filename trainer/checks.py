@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from trainer.settings import Settings
-from trainer.signature import Signature
+from trainer.signature import KNOWN, Signature
+
+
+def check_beforehand(settings: Settings) -> None:
+    """`check`, as far as the data is known without being read."""
+    if settings.data in KNOWN:
+        check(settings, KNOWN[settings.data])
 
 
 def check(settings: Settings, signature: Signature) -> None:

@@ -14,8 +14,9 @@ from torch.utils.data import Sampler
 
 from trainer.batch import Batch
 from trainer.data.loader import InTurn, Rows, Shuffling, checked, loader, whole
-from trainer.data.source import LazySplit, Signature, Split
+from trainer.data.source import LazySplit, Split
 from trainer.settings import LoopSettings
+from trainer.signature import Signature
 
 EVALUATION_NUMBERS = 2**20
 MEMORY_SHARE = 0.25  # of the device's free memory, that a split may take under ``loader: auto``

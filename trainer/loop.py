@@ -13,7 +13,7 @@ from torch import Tensor, nn, optim
 
 from trainer.averaging import Averager
 from trainer.batch import Batch
-from trainer.data.source import Normaliser, Signature
+from trainer.data.source import Normaliser
 from trainer.device import Stopwatch
 from trainer.feed import Feed
 from trainer.gradients import GradientNorm, clip, penalty
@@ -21,6 +21,7 @@ from trainer.meters import Meter, Values
 from trainer.recipe import Recipe
 from trainer.schedules import Schedule
 from trainer.settings import LoopSettings
+from trainer.signature import Signature
 
 C = TypeVar("C", bound=LoopSettings)
 Forward = Callable[[Tensor], Tensor]

@@ -16,11 +16,12 @@ from trainer import augment, data, losses, models
 from trainer.baseline import constant_loss
 from trainer.batch import Batch
 from trainer.checks import check
-from trainer.data.source import Signature, Source
+from trainer.data.source import Source
 from trainer.meters import Meter, build_meter
 from trainer.optimisers import build_optimizer
 from trainer.schedules import Length, Schedule, build_schedule
 from trainer.settings import LoopSettings, Settings
+from trainer.signature import Signature
 
 C = TypeVar("C", bound=LoopSettings)
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from trainer import device
 from trainer.averaging import Averager
-from trainer.data.source import Signature, TestData, TrainingData
+from trainer.data.source import TestData, TrainingData
 from trainer.feed import Feed, evaluation_feed, evaluation_rows, training_feed
 from trainer.loop import Training, evaluate, train_epoch
 from trainer.meters import Values, read
@@ -21,6 +21,7 @@ from trainer.optimisers import learning_rate
 from trainer.recipe import Recipe
 from trainer.schedules import Length
 from trainer.settings import LoopSettings
+from trainer.signature import Signature
 from trainer.trial import Trial
 from trainer.uncertainty import mc_dropout
 

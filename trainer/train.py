@@ -6,14 +6,17 @@ torch is imported by the functions, so that importing the package stays cheap.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from trainer.checks import check_beforehand
 from trainer.rules import parse
-from trainer.settings import LoopSettings
+from trainer.settings import LoopSettings, Settings
 from trainer.trial import Trial
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from trainer.recipe import Recipe
 
 C = TypeVar("C", bound=LoopSettings)
@@ -64,8 +67,8 @@ def fit(recipe: Recipe[C], trial: Trial) -> None:
     # Epochs: the loop restores, checkpoints and ends; it leaves the best epoch's weights in the model
     for epoch in trial.epochs(**stages.state(training, generators)):
         trained, validated = stages.run_epoch(training, feeds, epoch)
-        training.schedule.after_epoch(validated["loss"])
         trial.report(**stages.figures(training, trained, validated, trial.device))
+        training.schedule.after_epoch(validated["loss"])
 
 
 def evaluate_best(recipe: Recipe[C], trial: Trial) -> dict[str, Any]:
@@ -85,6 +88,34 @@ def evaluate_best(recipe: Recipe[C], trial: Trial) -> dict[str, Any]:
     return stages.test(recipe, settings, model, data, trial.device)
 
 
-def functions(recipe: Recipe[C]) -> tuple[Callable[[Trial], None], Callable[[Trial], dict[str, Any]]]:
-    """``train, test`` for a recipe of your own, to be named in a search-space YAML."""
-    return functools.partial(fit, recipe), functools.partial(evaluate_best, recipe)
+def untrained(recipe: Recipe[C], config: Mapping[str, Any]) -> nn.Module:
+    """The model that ``fit`` builds for ``config``, on the CPU, before it is trained."""
+    settings = parse(config, recipe.settings)
+    signature = recipe.data(settings).signature
+    return recipe.build(recipe.resolve(settings, signature), signature)
+
+
+def refuse(kind: type[LoopSettings], config: Mapping[str, Any]) -> None:
+    """Raises ValueError naming what is wrong with ``config``, as far as it is known without reading data."""
+    settings = parse(config, kind)
+    if isinstance(settings, Settings):
+        check_beforehand(settings)
+
+
+class Functions(NamedTuple):
+    """What a search-space YAML and ``sweeps`` look for in a module."""
+
+    train: Callable[[Trial], None]
+    test: Callable[[Trial], dict[str, Any]]
+    build_model: Callable[[Mapping[str, Any]], nn.Module]
+    check_config: Callable[[Mapping[str, Any]], None]
+
+
+def functions(recipe: Recipe[C]) -> Functions:
+    """``train, test, build_model, check_config = functions(recipe)`` for a recipe of your own."""
+    return Functions(
+        functools.partial(fit, recipe),
+        functools.partial(evaluate_best, recipe),
+        functools.partial(untrained, recipe),
+        functools.partial(refuse, recipe.settings),
+    )

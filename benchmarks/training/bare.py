@@ -19,7 +19,7 @@ from trainer.settings import Settings
 
 @dataclass
 class Stub:
-    """A trial that keeps nothing: it only times the epochs between the first one's begin and the last's end."""
+    """A trial that keeps nothing: it times the epochs after the first one."""
 
     config: Mapping[str, Any]
     max_epochs: int
@@ -69,7 +69,9 @@ def bare(config: Mapping[str, Any], epochs: int, device: str) -> float:
     model = plain(trainer.build_model(config)).to(device)
     if settings.model == "cnn":
         model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True)
+    optimizer = torch.optim.Adam(
+        model.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=True
+    )
     begun = 0.0
     for epoch in range(epochs + 1):
         if epoch == 1:

@@ -62,7 +62,9 @@ def main() -> None:
         cost = result[f"{model}_over_bare"] = against_bare(model, options.device, options.rounds)
         span = f"({cost['lowest']:.3f}-{cost['highest']:.3f})"
         epoch = f"{cost['first_ms']:.2f} ms an epoch"
-        rows.append((f"{model}, trainer / hand-written", f"{cost['ratio']:.3f}x {span}  {epoch}   bar: {BAR}x"))
+        rows.append(
+            (f"{model}, trainer / hand-written", f"{cost['ratio']:.3f}x {span}  {epoch}   bar: {BAR}x")
+        )
     for model in MODELS:
         for workers in (0, 2):
             cost = result[f"{model}_loader_{workers}"] = loader(model, options.device, 3, workers)

@@ -80,4 +80,4 @@ def test_the_trainer_knows_its_keys_beforehand(tmp_path: Path) -> None:
     ):
         sweeps.run(path, set={"fixed.data": "wine"}, results=tmp_path)
     with pytest.raises(UsageError, match=r"^optimizer must be one of sgd, .*, found sdg; did you mean sgd\?"):
-        sweeps.run(path, set={"parameters.optimizer.values": ["sdg", "sgd"]}, results=tmp_path)
+        sweeps.run(path, set={"parameters.optimizer.values": ["sdg", "sgd", "adamw"]}, results=tmp_path)

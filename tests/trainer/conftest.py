@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,12 @@ class Run:
     reports: dict[int, dict[str, float]]
     outcome: Outcome
 
-    def test(self) -> dict[str, float]:
+    def test(self) -> dict[str, Any]:
         return trainer.test(Trial(self.spec, None, "cpu"))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return json.loads((self.spec.directory / "facts.json").read_text())
 
     @property
     def best(self) -> dict[str, float]:

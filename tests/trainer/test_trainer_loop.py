@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from trainer import device
 from trainer.averaging import Averager
 from trainer.batch import Batch
-from trainer.data.source import Normaliser, Signature
+from trainer.data.source import Normaliser
 from trainer.loop import Training, evaluate, grouped, train_epoch
 from trainer.meters import Meter, read
 from trainer.recipe import Standard
 from trainer.rules import parse
 from trainer.schedules import Length
 from trainer.settings import Settings
+from trainer.signature import Signature
 
 SIGNATURE = Signature((4,), 3)
 RECIPE = Standard()

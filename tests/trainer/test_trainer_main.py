@@ -10,7 +10,7 @@ import pytest
 
 from trainer.__main__ import main
 
-QUICK = ["--set", "model=mlp", "--set", "batch_norm=true", "--epochs", "2"]
+QUICK = ["--set", "model=mlp", "--set", "norm=batch", "--epochs", "2"]
 
 
 def test_python_m_trainer_trains_and_tests_one_configuration() -> None:
@@ -20,12 +20,12 @@ def test_python_m_trainer_trains_and_tests_one_configuration() -> None:
     first, second, best, test = done.stdout.splitlines()
     assert re.fullmatch(
         r"epoch 1/2  train_loss \d\.\d{4}  val_loss \d\.\d{4}  train_accuracy 0\.\d{4}  "
-        r"val_accuracy 0\.\d{4}  lr 1\.00e-03",
+        r"val_accuracy 0\.\d{4}  lr 1\.00e-03  grad_norm \d+\.\d{4}",
         first,
     )
     assert second.startswith("epoch 2/2  ")
-    assert re.fullmatch(r"best epoch 2: validation loss \d\.\d{4}, validation accuracy 0\.\d{4}", best)
-    assert re.fullmatch(r"test loss \d\.\d{4}, test accuracy 0\.\d{4}", test)
+    assert re.fullmatch(r"best epoch 2: val_loss \d\.\d{4}  val_accuracy 0\.\d{4}  .*", best)
+    assert re.fullmatch(r"test: loss \d\.\d{4}  accuracy 0\.\d{4}  .*samples 359", test)
 
 
 def test_out_keeps_metrics_and_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +44,9 @@ def test_out_keeps_metrics_and_checkpoints(tmp_path: Path, capsys: pytest.Captur
     [
         (["--set", "lr=0"], "lr must be a number above 0, found 0"),
         (["--set", "lrr=1"], "unknown key lrr: 1; did you mean lr?"),
-        (["--set", "batch_norm=yes"], "batch_norm must be one of true, false, found yes"),
+        (["--set", "nesterov=yes"], "nesterov must be one of true, false, found yes"),
+        (["--set", "data=wine"], "model: cnn needs images (channels, height, width), and data: wine has rows"),
+        (["--set", "model_options.a=1", "--set", "model_options.b.c=x", "--set", "lr=0"], "lr must be"),
         (["--set", "lr"], "must be KEY=VALUE, found 'lr'"),
         (["--epochs", "0"], "must be a whole number of at least 1, found '0'"),
         (["--seed", "-1"], "must be a whole number of at least 0, found '-1'"),

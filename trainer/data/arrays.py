@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.data.source import Normaliser, Signature, Split, TestData, TrainingData
+from trainer.data.source import Normaliser, Split, TestData, TrainingData
 from trainer.data.split import Assignment, Held
 from trainer.data.statistics import normaliser, standardised
 from trainer.settings import DataSettings
+from trainer.signature import Signature
 
 
 @dataclass(frozen=True)

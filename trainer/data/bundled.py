@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.arrays import ArraySource, Part, Parts
-from trainer.data.source import Signature
 from trainer.data.split import Held, assign
+from trainer.signature import Signature
 
 Table = tuple[NDArray[np.float32], NDArray[Any]]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from trainer.data.arrays import ArraySource, Part, Parts
 from trainer.data.files import folder_of
-from trainer.data.source import Signature
 from trainer.data.split import Held, hold_out
 from trainer.data.statistics import BYTE
+from trainer.signature import Signature
 
 Images = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from trainer.data.byte_images import ByteImages, Images
-from trainer.data.source import Signature
+from trainer.signature import Signature
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.byte_images import ByteImages, Images
-from trainer.data.source import Signature
+from trainer.signature import Signature
 
 SIDE = 28
 MAGIC = 0x800

@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from trainer.data.files import folder_of
-from trainer.data.source import LazySplit, Normaliser, Signature, TestData, TrainingData
+from trainer.data.source import LazySplit, Normaliser, TestData, TrainingData
 from trainer.data.split import Held, assign, given
 from trainer.data.statistics import BYTE, normaliser
 from trainer.rules import shown
 from trainer.settings import DataSettings
+from trainer.signature import Signature
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 SPLITS = ("train", "validation", "test")

@@ -6,35 +6,13 @@ Neither leads to the other, so that a training function cannot reach the test sp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-Task = Literal["classification", "regression"]
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a model must know of its data.
-
-    Attributes:
-        input_shape: of one input, e.g. (1, 8, 8) for an image (channels, height, width), (30,) for a row.
-        outputs: the number of classes, or of numbers to predict.
-        task: classification targets are int64 of shape (samples,), regression targets float32 of shape
-            (samples, outputs).
-        target_scale: regression: what a deviation of 1 of the targets stands for in their own unit.
-    """
-
-    input_shape: tuple[int, ...]
-    outputs: int
-    task: Task = "classification"
-    target_scale: float = 1.0
-
-    @property
-    def is_image(self) -> bool:
-        return len(self.input_shape) == 3
+from trainer.signature import Signature
 
 
 @dataclass(frozen=True)

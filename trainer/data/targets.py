@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.source import Task
 from trainer.rules import shown
 from trainer.settings import DataSettings
+from trainer.signature import Task
 
 MOST_CLASSES = 50
 TEXT = "OUST"  # kinds of a NumPy type that hold strings
