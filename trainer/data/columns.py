@@ -48,6 +48,11 @@ def as_numbers(column: pd.Series[Any]) -> NDArray[np.float64] | None:
     return found.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def as_strings(column: pd.Series[Any]) -> NDArray[np.str_]:
+    """Its cells as strings, "" where empty."""
+    return np.array([str(cell) for cell in column.astype(object).where(column.notna(), "")], np.str_)
+
+
 def _column(
     column: pd.Series[Any], train: Rows, held: Rows, which: Held, settings: DataSettings
 ) -> tuple[Singles, Singles]:
@@ -68,7 +73,7 @@ def _column(
 def _categories(
     train: pd.Series[Any], held: pd.Series[Any], which: Held, settings: DataSettings
 ) -> tuple[Singles, Singles]:
-    known, places = np.unique(train.dropna().astype(str).to_numpy(dtype=np.str_), return_inverse=True)
+    known, places = np.unique(as_strings(train.dropna()), return_inverse=True)
     empty = int(train.isna().sum() + held.isna().sum())
     refuse_empty(empty, f"the column {train.name}", ["training", which], settings)
     if settings.categorical == "one_hot" and len(known) > MOST_CATEGORIES:
@@ -85,7 +90,7 @@ def _categories(
 
 
 def _places(column: pd.Series[Any], known: NDArray[np.str_], gap: int) -> NDArray[np.intp]:
-    cells = column.astype(str).to_numpy(dtype=np.str_)
+    cells = as_strings(column)
     places = np.searchsorted(known, cells).clip(max=len(known) - 1)
     places = np.where(known[places] == cells, places, -1)
     return np.where(column.isna().to_numpy(), gap, places)

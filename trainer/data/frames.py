@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.arrays import ArraySource, Part, Parts
-from trainer.data.columns import as_numbers, encode
+from trainer.data.columns import as_numbers, as_strings, encode
 from trainer.data.files import file_of
 from trainer.data.split import Assignment, Held, assign
 from trainer.data.targets import encoded, numbered, task_of
@@ -158,7 +158,7 @@ def _values(targets: pd.Series[Any], *, text: bool | None = None) -> NDArray[Any
             f"target: {targets.name} holds numbers in the training split, found a string in another split: "
             "correct it"
         )
-    return targets.astype(str).to_numpy(dtype=np.str_) if numbers is None else numbers
+    return as_strings(targets) if numbers is None else numbers
 
 
 def _check_test_classes(train: NDArray[Any], test: pd.Series[Any], *, text: bool) -> None:

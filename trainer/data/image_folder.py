@@ -79,9 +79,10 @@ class ImageFolder:
         folder, split = self._folder()
         if split:
             classes = _classes(folder / "train")
-            train, held = _files(folder / "train", classes), _files(folder / which, classes)
+            train = _files(folder / "train", classes, complete=True)
+            held = _files(folder / which, classes)
             return train, held, given(len(train[0]), len(held[0])).digest
-        paths, targets = _files(folder, _classes(folder))
+        paths, targets = _files(folder, _classes(folder), complete=True)
         rows = assign(targets, self._settings, stratify=True)
         train, held = (
             ([paths[row] for row in part], targets[part]) for part in (rows.train, rows.held(which))
@@ -110,12 +111,7 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             image.draft("RGB", (2 * side, 2 * side))  # a large JPEG is decoded at a fraction of its size
             pixels = np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(
             f"{path.absolute()} must be an image that can be read, found a broken one: "
             "replace it or take it out"
@@ -133,7 +129,7 @@ def _classes(folder: Path) -> list[str]:
     return classes
 
 
-def _files(folder: Path, classes: list[str]) -> Files:
+def _files(folder: Path, classes: list[str], *, complete: bool = False) -> Files:
     if not folder.is_dir():
         raise ValueError(
             f"data_path must hold {LAYOUT}, found no {folder.name} in {folder.parent.absolute()}"
@@ -148,7 +144,7 @@ def _files(folder: Path, classes: list[str]) -> Files:
     targets: list[int] = []
     for number, name in enumerate(classes):
         found = sorted(path for path in (folder / name).glob("**/*") if path.suffix.lower() in ENDINGS)
-        if not found and folder.name == "train":
+        if complete and not found:
             raise ValueError(f"every class needs images, found none in {(folder / name).absolute()}")
         paths += found
         targets += [number] * len(found)

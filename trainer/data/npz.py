@@ -16,6 +16,7 @@ from trainer.data.missing import filled
 from trainer.data.split import Assignment, Held, assign, given
 from trainer.data.statistics import BYTE
 from trainer.data.targets import encoded, task_of
+from trainer.signature import Task
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
 
@@ -36,9 +37,10 @@ class Npz(ArraySource):
             return self._split(*_pair(file, ""), which)
 
     def _split(self, x: NDArray[Any], y: NDArray[Any], which: Held) -> Parts:
-        rows = assign(y, self.settings, stratify=task_of(y, self.settings) == "classification")
+        task = task_of(y, self.settings)
+        rows = assign(y, self.settings, stratify=task == "classification")
         train, held = rows.train, rows.held(which)
-        return self._parts((x[train], y[train]), (x[held], y[held]), which, rows)
+        return self._parts((x[train], y[train]), (x[held], y[held]), which, rows, task)
 
     def _given(self, train: Pair, held: Pair, which: Held) -> Parts:
         if train[0].shape[1:] != held[0].shape[1:]:
@@ -46,10 +48,10 @@ class Npz(ArraySource):
                 f"x_train and x_{which} must hold inputs of one shape, found {train[0].shape[1:]} and "
                 f"{held[0].shape[1:]}"
             )
-        return self._parts(train, held, which, given(len(train[0]), len(held[0])))
+        rows = given(len(train[0]), len(held[0]))
+        return self._parts(train, held, which, rows, task_of(train[1], self.settings))
 
-    def _parts(self, train: Pair, held: Pair, which: Held, rows: Assignment) -> Parts:
-        task = task_of(train[1], self.settings)
+    def _parts(self, train: Pair, held: Pair, which: Held, rows: Assignment, task: Task) -> Parts:
         first, second, classes = encoded(train[1], held[1], which, task, self.settings)
         is_bytes = train[0].dtype == np.uint8 and train[0].ndim == 4
         inputs, others = train[0], held[0]
