@@ -58,7 +58,7 @@ def evaluation_feed(
 ) -> Feed:
     """Batches of ``rows`` rows in their own order."""
     if in_memory(split, settings, where):
-        return InOrder(resident(split, settings, where), rows, prepare)
+        return InOrder(split, settings, where, prepare, rows)
     return Loaded(split, settings, InTurn(len(split), rows), where, prepare)
 
 
@@ -122,22 +122,26 @@ class Shuffled:
 
 
 class InOrder:
-    """Rows on the device, in their own order."""
+    """Rows on the device, in their own order; they are brought there for the first pass, if there is one."""
 
-    def __init__(self, split: Split, size: int, prepare: Prepare) -> None:
-        self._split, self._size, self._prepare = split, size, prepare
+    def __init__(
+        self, split: Split | LazySplit, settings: LoopSettings, where: str, prepare: Prepare, size: int
+    ) -> None:
+        self._split, self._settings, self._where = split, settings, where
+        self._prepare, self._size = prepare, size
 
     @cached_property
-    def _inputs(self) -> Tensor:
-        # At the first pass, since some feeds never have one; passes under inference mode come first.
+    def _rows(self) -> Split:
+        # A pass may run under inference mode, and what is made there can never be trained on.
         with torch.inference_mode(False):
-            return self._prepare(self._split.inputs)
+            split = resident(self._split, self._settings, self._where)
+            return Split(self._prepare(split.inputs), split.targets)
 
     def __len__(self) -> int:
         return -(-len(self._split) // self._size)
 
     def __iter__(self) -> Iterator[Batch]:
-        inputs, targets = self._inputs, self._split.targets
+        inputs, targets = self._rows.inputs, self._rows.targets
         for start in range(0, len(targets), self._size):
             rows = slice(start, start + self._size)
             yield Batch(inputs[rows], targets[rows])

@@ -136,16 +136,21 @@ def test_inputs_prepared_under_inference_mode_can_be_trained_on_later() -> None:
     assert not any(batch.inputs.is_inference() for batch in found)
 
 
-def test_rows_in_memory_are_prepared_and_read_once() -> None:
+def test_rows_in_memory_are_read_and_prepared_once() -> None:
     calls = []
 
     def prepare(inputs: Tensor) -> Tensor:
         calls.append(len(inputs))
         return inputs.float()
 
-    split = lazy()
+    dataset = OneByOne(BYTES)
+    split = LazySplit(dataset, BYTES.targets)
     passes(training_feed(split, settings("memory"), 8, "cpu", prepare, generator()), 3)
-    assert calls == [ROWS] and split.dataset.reads == ROWS
+    assert calls == [ROWS] and dataset.reads == ROWS
+    measured = evaluation_feed(split, settings("memory"), "cpu", prepare, 10)
+    assert calls == [ROWS] and dataset.reads == ROWS  # not before the first pass
+    passes(measured, 3)
+    assert calls == [ROWS] * 2 and dataset.reads == 2 * ROWS
 
 
 def test_auto_keeps_in_memory_what_takes_a_quarter_of_the_free_memory(
