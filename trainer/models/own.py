@@ -1,0 +1,95 @@
+"""A model of the user's own, named as package.module:factory."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainer.models.modes import evaluating
+from trainer.settings import Settings
+from trainer.signature import Signature
+
+
+def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
+    """What the function ``settings.model`` names returns for the signature and ``model_options``.
+
+    It must map (samples, *input_shape) to (samples, outputs), which is tried with two rows of zeros.
+
+    Raises ValueError where there is no such function, its keyword arguments are others, or what it returns is
+    no module or gives something else.
+    """
+    factory = _factory(settings)
+    _check_options(factory, settings, signature)
+    model = factory(signature, **settings.model_options)
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"model: {settings.model} must return a torch.nn.Module, found a {type(model).__name__}"
+        )
+    _check_outputs(model, settings, signature, outputs)
+    return model
+
+
+def _factory(settings: Settings) -> Callable[..., Any]:
+    name, _, attribute = settings.model.partition(":")
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # the module is there, and imports one that is not
+        raise ValueError(
+            f"model: {settings.model} names a function of a module on the Python path, found no module "
+            f"{error.name}: check its spelling and where it lies"
+        ) from error
+    factory = getattr(module, attribute, None)
+    if not callable(factory):
+        raise ValueError(
+            f"model: {settings.model} must name a function of the module {name}, "
+            f"found none called {attribute}"
+        )
+    return factory  # type: ignore[no-any-return]  # mypy does not see what callable() has shown
+
+
+def _check_options(factory: Callable[..., Any], settings: Settings, signature: Signature) -> None:
+    try:
+        inspect.signature(factory).bind(signature, **settings.model_options)
+    except TypeError as error:
+        raise ValueError(
+            f"model_options must be keyword arguments of {settings.model}, which is called with the data's "
+            f"signature and these, found {dict(settings.model_options)}: {error}"
+        ) from error
+
+
+def _check_outputs(model: nn.Module, settings: Settings, signature: Signature, outputs: int) -> None:
+    rows = torch.zeros(2, *signature.input_shape)
+    with torch.no_grad(), evaluating(model):
+        try:
+            output = model(rows)
+        except RuntimeError as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f"model: {settings.model} must take inputs of shape (samples, *{signature.input_shape}), as "
+                f"data: {settings.data} has them, found that it fails on two of them: {reason}"
+            ) from error
+    found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    if found != (2, outputs):
+        raise ValueError(
+            f"model: {settings.model} must give {_wanted(settings, signature, outputs)}, a tensor of shape "
+            f"(2, {outputs}) for two rows, found {_given(found)}: make its last layer {outputs} wide"
+        )
+
+
+def _wanted(settings: Settings, signature: Signature, outputs: int) -> str:
+    if settings.loss == "bce":
+        return "1 output, the logit of class 1 that loss: bce needs"
+    number = f"{outputs} output{'s' if outputs > 1 else ''}"
+    what = "classes" if signature.task == "classification" else "numbers to predict"
+    return f"{number} since data: {settings.data} has {outputs} {what}"
+
+
+def _given(found: tuple[int, ...] | str) -> str:
+    return f"{found[1]} outputs" if len(found) == 2 and isinstance(found, tuple) else str(found)
