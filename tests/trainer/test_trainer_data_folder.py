@@ -108,6 +108,12 @@ def test_the_folders_may_give_the_splits(tmp_path: Path) -> None:
     source(tmp_path).for_training()
     with pytest.raises(ValueError, match="found no test in"):
         source(tmp_path).for_test()
+    (tmp_path / "test" / "red").mkdir(parents=True)
+    with pytest.raises(ValueError) as caught:
+        source(tmp_path).for_test()
+    assert str(caught.value) == (
+        f"every split needs images, found none in the classes' folders of {tmp_path / 'test'}"
+    )
 
 
 def test_a_class_that_is_not_trained_on_is_named(tmp_path: Path) -> None:

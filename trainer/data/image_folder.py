@@ -148,4 +148,8 @@ def _files(folder: Path, classes: list[str], *, complete: bool = False) -> Files
             raise ValueError(f"every class needs images, found none in {(folder / name).absolute()}")
         paths += found
         targets += [number] * len(found)
+    if not paths:
+        raise ValueError(
+            f"every split needs images, found none in the classes' folders of {folder.absolute()}"
+        )
     return paths, np.array(targets, np.int64)
