@@ -24,7 +24,7 @@ PLACES = 6  # decimals of what is told of each sample
 
 
 def mc_dropout(model: nn.Module, feed: Feed, signature: Signature, passes: int) -> dict[str, Any]:
-    """The mean prediction of ``passes`` passes with dropout on and all else, batch norm too, as in evaluation.
+    """The mean prediction of ``passes`` passes, dropout as in training and all else as in evaluation.
 
     Returns JSON data. For classes, p_t being the probabilities of pass t and p their mean, in nats:
 
@@ -117,7 +117,8 @@ def log_probabilities(output: Tensor) -> Tensor:
 
 def entropy(logs: Tensor) -> Tensor:
     """In nats, (samples,), of log probabilities (samples, classes)."""
-    return torch.special.entr(logs.exp()).sum(1)
+    entropies: Tensor = torch.special.entr(logs.exp()).sum(1)
+    return entropies
 
 
 def rounded(values: Tensor) -> Any:

@@ -72,7 +72,7 @@ def _check_outputs(model: nn.Module, settings: Settings, signature: Signature, o
         except RuntimeError as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(
-                f"model: {settings.model} must take inputs of shape (samples, *{signature.input_shape}), as "
+                f"model: {settings.model} must take inputs of shape {_shape(signature)}, as "
                 f"data: {settings.data} has them, found that it fails on two of them: {reason}"
             ) from error
     found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
@@ -93,3 +93,7 @@ def _wanted(settings: Settings, signature: Signature, outputs: int) -> str:
 
 def _given(found: tuple[int, ...] | str) -> str:
     return f"{found[1]} outputs" if len(found) == 2 and isinstance(found, tuple) else str(found)
+
+
+def _shape(signature: Signature) -> str:
+    return f"(samples, {', '.join(map(str, signature.input_shape))})"
