@@ -257,6 +257,14 @@ def test_cutmix_puts_a_rectangle_of_another_image_in() -> None:
     assert min(areas) < 0.05 and max(areas) > 0.5
 
 
+def test_cutmix_keeps_the_images_proportions() -> None:
+    batch = Batch(photos(2, 1, 20, 30), torch.arange(2))
+    # So large an alpha always leaves half: the sides of an uncut rectangle are sqrt(1/2) of the image's.
+    cuts = [(mixed(batch, {"cutmix": 1e6}, 2, seed).inputs != batch.inputs)[0, 0] for seed in range(60)]
+    assert max(int(cut.any(1).sum()) for cut in cuts) == 14
+    assert max(int(cut.any(0).sum()) for cut in cuts) == 21
+
+
 def test_with_both_set_batches_get_either() -> None:
     batch = classes_batch()
     cut = [

@@ -12,7 +12,9 @@ from torch.nn import functional
 def flip(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     """Each image mirrored left to right with ``probability``."""
     chosen = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) < probability
-    return torch.where(chosen, images.flip(-1), images)
+    columns = torch.arange(images.shape[-1], device=images.device)
+    # Picking columns is several times as fast as choosing between images.
+    return images.gather(3, torch.where(chosen, columns.flip(0), columns).expand(images.shape))
 
 
 def crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
