@@ -29,7 +29,7 @@ LAYERS = [
 ]
 HOMES = {
     "optuna": ("sweeps.study", "sweeps.space.distributions", "sweeps.samplers", "sweeps.pruners"),
-    "pandas": ("sweeps.results",),
+    "pandas": ("sweeps.results", "trainer.data"),
     "pyarrow": ("sweeps.results",),
     "torch": ("trainer", "sweeps.trial", "sweeps.export", "sweeps.engines.local", "sweeps.results.model"),
     "ray": ("sweeps.engines.ray",),
@@ -38,6 +38,7 @@ HOMES = {
     "typer": ("sweeps.cli",),
     "rich": ("sweeps.cli",),
     "sklearn": ("trainer.data",),
+    "PIL": ("trainer.data",),
     "safetensors": ("sweeps.export", "sweeps.results.model"),
 }
 HEAVY = ("torch", "optuna", "pandas", "pyarrow", "pydantic", "ray", "sklearn", "scipy", "numpy", "sqlalchemy")

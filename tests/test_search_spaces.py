@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import sweeps
+from sweeps.errors import UsageError
 
 FOLDER = Path(__file__).resolve().parent.parent / "search_spaces"
 
@@ -51,6 +52,12 @@ def test_a_ready_made_sweep_runs_to_a_tested_model(path, tmp_path):
     assert results.trials["info.parameters"].min() > 0
 
 
-def test_a_missing_data_folder_says_how_to_get_it(tmp_path):
-    results = sweeps.run(FOLDER / "resnet_cifar.yaml", set={"budget.trials": 1}, results=tmp_path)
-    assert False, results
+def test_a_missing_data_folder_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as error:
+        sweeps.run(FOLDER / "resnet_cifar.yaml", results=tmp_path)
+    assert str(error.value).startswith(
+        f"data_path must be the folder of data_batch_1.bin, found nothing at {tmp_path}/data/"
+        "cifar-10-batches-bin: unpack the CIFAR-10 binary version, https://"
+    )
+    assert not (tmp_path / "resnet_cifar").exists()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from trainer.places import PLACES, place_of
 from trainer.settings import Settings
 from trainer.signature import KNOWN, Signature
 
 
 def check_beforehand(settings: Settings) -> None:
-    """`check`, as far as the data is known without being read."""
+    """`check`, as far as the data is known without being read, and whether it is there."""
     if settings.data in KNOWN:
         check(settings, KNOWN[settings.data])
+    if settings.data in PLACES:
+        place_of(settings)
 
 
 def check(settings: Settings, signature: Signature) -> None:

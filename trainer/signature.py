@@ -1,4 +1,4 @@
-"""What a model must know of its data; of some sources it is known without reading them, or importing torch."""
+"""What a model must know of its data; of some sources that is known without reading them."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from trainer.data.bundled import BreastCancer, Diabetes, Digits, Wine
 from trainer.data.cifar import Cifar10, Cifar100
 from trainer.data.frames import Csv, Parquet
-from trainer.data.idx import FashionMnist, Mnist
+from trainer.data.idx import Mnist
 from trainer.data.image_folder import ImageFolder
 from trainer.data.npz import Npz
 from trainer.data.own import own
@@ -25,7 +25,7 @@ SOURCES: dict[str, Callable[[DataSettings], Source]] = {
     "csv": Csv,
     "parquet": Parquet,
     "mnist": Mnist,
-    "fashion_mnist": FashionMnist,
+    "fashion_mnist": Mnist,
     "cifar10": Cifar10,
     "cifar100": Cifar100,
     "image_folder": ImageFolder,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainer.data.arrays import ArraySource, Part, Parts
 from trainer.data.split import Held, assign
-from trainer.signature import Signature
+from trainer.signature import KNOWN
 
 Table = tuple[NDArray[np.float32], NDArray[Any]]
 
@@ -39,7 +39,7 @@ class Bundled(ArraySource):
 class Digits(Bundled):
     """1797 handwritten digits of 8x8 pixels in 10 classes."""
 
-    signature = Signature(input_shape=(1, 8, 8), outputs=10)
+    signature = KNOWN["digits"]
     classes = 10
     scale = 1 / 16
 
@@ -54,7 +54,7 @@ class Digits(Bundled):
 class BreastCancer(Bundled):
     """569 tumours, benign or malignant, by 30 measurements."""
 
-    signature = Signature(input_shape=(30,), outputs=2)
+    signature = KNOWN["breast_cancer"]
     classes = 2
 
     def table(self) -> Table:
@@ -67,7 +67,7 @@ class BreastCancer(Bundled):
 class Wine(Bundled):
     """178 wines of three growers, by 13 measurements."""
 
-    signature = Signature(input_shape=(13,), outputs=3)
+    signature = KNOWN["wine"]
     classes = 3
 
     def table(self) -> Table:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.arrays import ArraySource, Part, Parts
-from trainer.data.files import folder_of
 from trainer.data.split import Held, hold_out
 from trainer.data.statistics import BYTE
+from trainer.places import PLACES, place_of
 from trainer.signature import Signature
 
 Images = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -22,7 +22,6 @@ class ByteImages(ArraySource):
     """Validation rows come from the training file; the test file is opened by ``for_test`` only."""
 
     signature: ClassVar[Signature]
-    archive: ClassVar[str]  # how to get the files
 
     @abstractmethod
     def images(self, split: str) -> Images:
@@ -41,13 +40,13 @@ class ByteImages(ArraySource):
 
     def file(self, *names: str) -> Path:
         """The first of ``names`` that is a file in ``data_path``."""
-        folder = folder_of(self.settings, f"the folder of {names[0]}", self.archive)
+        folder = place_of(self.settings)
         for name in names:
             if (folder / name).is_file():
                 return folder / name
         raise ValueError(
             f"data: {self.settings.data} needs the file {' or '.join(names)} in data_path, found none in "
-            f"{folder.absolute()}: {self.archive}"
+            f"{folder.absolute()}: {PLACES[self.settings.data].source}"
         )
 
     def _checked(self, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -58,6 +57,6 @@ class ByteImages(ArraySource):
         if labels.max() >= classes:
             raise ValueError(
                 f"data: {self.settings.data} has the classes 0 to {classes - 1}, found {labels.max()} in the "
-                f"{split} files: {self.archive}"
+                f"{split} files: {PLACES[self.settings.data].source}"
             )
         return pixels, labels.astype(np.int64)

@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from trainer.data.byte_images import ByteImages, Images
-from trainer.signature import Signature
+from trainer.places import PLACES
+from trainer.signature import KNOWN
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
@@ -20,8 +21,7 @@ PIXELS = 3 * SIDE * SIDE
 class Cifar10(ByteImages):
     """60,000 photographs of 32x32 pixels in 10 classes."""
 
-    signature = Signature(input_shape=(3, SIDE, SIDE), outputs=10)
-    archive = "unpack the CIFAR-10 binary version, https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+    signature = KNOWN["cifar10"]
     files: ClassVar[dict[str, list[str]]] = {
         "train": [f"data_batch_{number}.bin" for number in range(1, 6)],
         "test": ["test_batch.bin"],
@@ -39,16 +39,14 @@ class Cifar10(ByteImages):
         raw = np.frombuffer(path.read_bytes(), np.uint8)
         length = self.labels + PIXELS
         if not len(raw) or len(raw) % length:
-            raise ValueError(
-                f"{path} must hold records of {length} bytes, found {len(raw)} bytes: {self.archive}"
-            )
+            source = PLACES[self.settings.data].source
+            raise ValueError(f"{path} must hold records of {length} bytes, found {len(raw)} bytes: {source}")
         return raw.reshape(-1, length)
 
 
 class Cifar100(Cifar10):
     """60,000 photographs of 32x32 pixels in 100 classes, the fine ones."""
 
-    signature = Signature(input_shape=(3, SIDE, SIDE), outputs=100)
-    archive = "unpack the CIFAR-100 binary version, https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
+    signature = KNOWN["cifar100"]
     files: ClassVar[dict[str, list[str]]] = {"train": ["train.bin"], "test": ["test.bin"]}
     labels = 2

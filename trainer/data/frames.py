@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from trainer.data.arrays import ArraySource, Part, Parts
 from trainer.data.columns import as_numbers, as_strings, encode
-from trainer.data.files import file_of
 from trainer.data.split import Assignment, Held, assign
 from trainer.data.targets import encoded, numbered, task_of
+from trainer.places import place_of
 from trainer.rules import shown
 from trainer.settings import DataSettings
 
@@ -37,7 +37,7 @@ class Frame(ArraySource):
 
     def read(self, which: Held) -> Parts:
         """The training split and one other."""
-        path = file_of(self.settings, f"a {self.settings.data} file")
+        path = place_of(self.settings)
         frame = self.frame(path)
         _check_columns(frame, path, self.settings)
         targets = frame[self.settings.target]

@@ -16,20 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.byte_images import ByteImages, Images
-from trainer.signature import Signature
+from trainer.signature import KNOWN
 
 SIDE = 28
 MAGIC = 0x800
 
 
 class Mnist(ByteImages):
-    """70,000 handwritten digits of 28x28 pixels in 10 classes."""
+    """Images of 28x28 pixels in 10 classes, 70,000 in all: MNIST's or Fashion-MNIST's by the folder."""
 
-    signature = Signature(input_shape=(1, SIDE, SIDE), outputs=10)
-    archive = (
-        "download train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and "
-        "t10k-labels-idx1-ubyte.gz from http://yann.lecun.com/exdb/mnist/ or a mirror of it"
-    )
+    signature = KNOWN["mnist"]
     names: ClassVar[dict[str, str]] = {"train": "train", "test": "t10k"}
 
     def images(self, split: str) -> Images:
@@ -49,15 +45,6 @@ class Mnist(ByteImages):
         if array.shape[1:] not in ((), (SIDE, SIDE)):
             raise ValueError(f"{name} must hold images of {SIDE}x{SIDE} pixels, found {array.shape[1:]}")
         return array
-
-
-class FashionMnist(Mnist):
-    """70,000 pictures of clothes of 28x28 pixels in 10 classes."""
-
-    archive = (
-        "download train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and "
-        "t10k-labels-idx1-ubyte.gz from https://github.com/zalandoresearch/fashion-mnist"
-    )
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

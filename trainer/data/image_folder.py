@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trainer.data.files import folder_of
 from trainer.data.source import LazySplit, Normaliser, TestData, TrainingData
 from trainer.data.split import Held, assign, given
 from trainer.data.statistics import BYTE, normaliser
+from trainer.places import IMAGE_LAYOUT, place_of
 from trainer.rules import shown
 from trainer.settings import DataSettings
 from trainer.signature import Signature
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 SPLITS = ("train", "validation", "test")
-LAYOUT = "one folder of images a class, or train, validation and test with such folders in each"
 SAMPLE = 2048  # images that the normaliser's statistics are taken from
 THREADS = 4  # that decode the sample: Pillow releases Python's lock meanwhile
 
@@ -71,7 +70,7 @@ class ImageFolder:
         return TestData(self.signature, self._lazy(held), self._normaliser(train[0]))
 
     def _folder(self) -> tuple[Path, bool]:
-        folder = folder_of(self._settings, "a folder of images", f"it holds {LAYOUT}")
+        folder = place_of(self._settings)
         names = {entry.name for entry in folder.iterdir() if entry.is_dir()}
         return folder, {"train", "validation"} <= names <= set(SPLITS)
 
@@ -123,7 +122,7 @@ def _classes(folder: Path) -> list[str]:
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     if len(classes) < 2:
         raise ValueError(
-            f"data_path must hold at least 2 classes, as {LAYOUT}, found {len(classes)} in "
+            f"data_path must hold at least 2 classes, as {IMAGE_LAYOUT}, found {len(classes)} in "
             f"{folder.absolute()}"
         )
     return classes
@@ -132,7 +131,7 @@ def _classes(folder: Path) -> list[str]:
 def _files(folder: Path, classes: list[str], *, complete: bool = False) -> Files:
     if not folder.is_dir():
         raise ValueError(
-            f"data_path must hold {LAYOUT}, found no {folder.name} in {folder.parent.absolute()}"
+            f"data_path must hold {IMAGE_LAYOUT}, found no {folder.name} in {folder.parent.absolute()}"
         )
     strange = sorted(e.name for e in folder.iterdir() if e.is_dir() and e.name not in classes)
     if strange:

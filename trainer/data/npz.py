@@ -11,11 +11,11 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from trainer.data.arrays import ArraySource, Part, Parts
-from trainer.data.files import file_of
 from trainer.data.missing import filled
 from trainer.data.split import Assignment, Held, assign, given
 from trainer.data.statistics import BYTE
 from trainer.data.targets import encoded, task_of
+from trainer.places import place_of
 from trainer.signature import Task
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
@@ -31,7 +31,7 @@ class Npz(ArraySource):
 
     def read(self, which: Held) -> Parts:
         """The training split and one other."""
-        with _opened(file_of(self.settings, "a .npz file")) as file:
+        with _opened(place_of(self.settings)) as file:
             if "x_train" in file.files:
                 return self._given(_pair(file, "_train"), _pair(file, f"_{which}"), which)
             return self._split(*_pair(file, ""), which)
