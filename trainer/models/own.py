@@ -18,7 +18,8 @@ from trainer.signature import Signature
 def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
     """What the function ``settings.model`` names returns for the signature and ``model_options``.
 
-    It must map (samples, *input_shape) to (samples, outputs), which is tried with two rows of zeros.
+    It must map (samples, *input_shape) to (samples, outputs), which is tried with two rows of zeros. Dropout
+    of `trainer.models.layers` in it draws from the trial's own generator, torch's from the global one.
 
     Raises ValueError where there is no such function, its keyword arguments are others, or what it returns is
     no module or gives something else.
