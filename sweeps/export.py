@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.errors import CheckpointError, TrialError
+from sweeps.errors import CheckpointError
 from sweeps.messages import TrialSpec
 from sweeps.paths import BestPaths, TrialPaths, replace_file
 from sweeps.trial.checkpoint import Checkpoint
-from sweeps.trial.metrics import scalar_metrics
+from sweeps.trial.outcome import test_result
 from sweeps.trial.rng import seed_everything
 from sweeps.trial.trial import Trial
 
@@ -40,11 +40,11 @@ def release(job: Job, function: Callable[[Trial], Any] | None, device: str = "cp
     """Write the formats of ``job.export`` into ``job.bundle``, then call the test ``function``, if any.
 
     Returns JSON data: ``export``, the names of the files written; ``note``, why the model is not among them,
-    or None; ``test``, what the function returned as {name: float}, or None.
+    or None; ``test``, what the function returned, or None.
 
     Raises:
         CheckpointError: ``best.pt`` is damaged.
-        TrialError: the function returned anything but a mapping of names to numbers.
+        TrialError: the function returned anything but numbers by name, and JSON data besides.
     """
     written, note = export_model(job.spec, job.bundle, job.export)
     test = None if function is None else run_test(function, job.spec, device)
@@ -64,16 +64,13 @@ def export_model(spec: TrialSpec, bundle: Path, formats: tuple[str, ...]) -> tup
     return [target.name], None
 
 
-def run_test(function: Callable[[Trial], Any], spec: TrialSpec, device: str) -> dict[str, float]:
-    """Call the test function with a seeded trial that can restore and log, but neither train nor report."""
+def run_test(function: Callable[[Trial], Any], spec: TrialSpec, device: str) -> dict[str, Any]:
+    """Call the test function with a seeded trial that can restore and log, but neither train nor report.
+
+    Returns JSON data. Raises TrialError as `test_result` does.
+    """
     seed_everything(spec.seed, device)
-    result = function(Trial(spec, None, device))
-    if not isinstance(result, Mapping) or not result:
-        raise TrialError(
-            "the test function must return its metrics as a dict of numbers, such as {'accuracy': 0.98}; "
-            f"it returned {result!r:.80}"
-        )
-    return scalar_metrics(result, objective=next(iter(result)))
+    return test_result(function(Trial(spec, None, device)))
 
 
 def best_model(checkpoint: Path) -> BestModel:

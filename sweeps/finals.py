@@ -22,12 +22,12 @@ from sweeps.results.bundle import (
     Exported,
     read_json,
     released,
-    strict,
     trial_spec,
     write_descriptions,
     write_json,
 )
-from sweeps.results.winner import Winner, find_winner
+from sweeps.results.strict import strict
+from sweeps.results.winner import Winner, find_winner, scalars
 from sweeps.study.record import TrialRecord
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _raise_failure(outcome: Outcome, spec: SweepSpec, winner: Winner) -> None:
 
 def _tested_before(paths: RunPaths, earlier: dict[str, Any], winner: Winner) -> str:
     metrics = earlier.get("metrics")
-    gave = "no result" if metrics is None else ", ".join(f"{name} {value}" for name, value in metrics.items())
+    gave = ", ".join(f"{name} {value}" for name, value in scalars(metrics or {}).items()) or "no result"
     return (
         f"one trial of a sweep is tested, once: trial {earlier['trial']} was, at {earlier['time']} ({gave}), "
         f"and the best trial is now {winner.number}; keep that result, or give the reason for another test, "

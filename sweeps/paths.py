@@ -3,7 +3,7 @@
 results/cnn/
     sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
     trials.parquet  trials.csv  epochs.parquet
-    trials/0007/   metrics.jsonl  log.txt  last.pt  best.pt  (*.sha256 beside each .pt; log.1.txt)
+    trials/0007/   metrics.jsonl  facts.json  log.txt  last.pt  best.pt  (*.sha256 beside each .pt; log.1.txt)
     best/          model.safetensors  config.json  metrics.json  selection.json  test.json
 """
 
@@ -23,6 +23,10 @@ class TrialPaths:
     @property
     def metrics(self) -> Path:
         return self.directory / "metrics.jsonl"
+
+    @property
+    def facts(self) -> Path:
+        return self.directory / "facts.json"
 
     @property
     def log(self) -> Path:
@@ -142,11 +146,15 @@ def rotated_path(log: Path) -> Path:
     return log.with_name(f"{log.stem}.1{log.suffix}")
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` so that a reader sees the old or the new content, never a part."""
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write ``data`` to ``path`` so that a reader sees the old or the new content, never a part.
+
+    Unless ``durable``, which waits for the disk, that holds for processes that die but not for a power cut.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with open(aside, "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     aside.replace(path)

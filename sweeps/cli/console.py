@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ def winner_document(winner: Winner) -> dict[str, Any]:
         "metric": winner.metric,
         "value": winner.value,
         "epoch": winner.epoch,
+        "diagnosis": winner.diagnosis,
         "params": dict(winner.params),
         "test": None if winner.test is None else dict(winner.test),
     }
@@ -61,8 +63,17 @@ def winner_document(winner: Winner) -> dict[str, Any]:
 def print_winner(winner: Winner) -> None:
     """The winner and its test, for a person."""
     print(f"winner: trial {winner.number}, {winner.metric} {short(winner.value)} at epoch {winner.epoch}")
+    if winner.diagnosis is not None:
+        print(f"curves: {winner.diagnosis}")
     if winner.test is not None:
-        print(f"test:   {pairs(winner.test)}")
+        print(f"test:   {test_line(winner.test)}")
+
+
+def test_line(test: Mapping[str, Any]) -> str:
+    """What of a test's result fits on a line; test.json has all of it."""
+    from sweeps.results.winner import scalars
+
+    return pairs(scalars(test))
 
 
 def say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweeps.cli.console import find_run, pairs, print_json
+from sweeps.cli.console import find_run, print_json, test_line
 
 
 def test_command(name: str, again: str | None, *, as_json: bool) -> int:
@@ -15,7 +15,7 @@ def test_command(name: str, again: str | None, *, as_json: bool) -> int:
         tested = None if winner.test is None else dict(winner.test)
         print_json("test", {"number": winner.number, "epoch": winner.epoch, "test": tested})
     else:
-        print(f"trial {winner.number}, epoch {winner.epoch}: {pairs(winner.test or {})}")
+        print(f"trial {winner.number}, epoch {winner.epoch}: {test_line(winner.test or {})}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,18 +52,23 @@ def _json(value: Any) -> Any:
 
 
 def print_table(trials: pd.DataFrame, metric: str) -> None:
-    """One line a trial; parameters get a column each where the terminal is wide enough, else share one."""
+    """One line a trial; parameters get a column each where the terminal is wide enough, else share one.
+
+    The diagnosis is shown where it fits besides.
+    """
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
-    table = _table(trials, metric, shared=False)
     unbounded = console.options.update(width=10_000)
-    if console.measure(table, options=unbounded).maximum > console.width:
-        table = _table(trials, metric, shared=True)
+    diagnosed = (True, False) if trials["diagnosis"].notna().any() else (False,)
+    for shared, diagnosis in itertools.product((False, True), diagnosed):
+        table = _table(trials, metric, shared=shared, diagnosis=diagnosis)
+        if console.measure(table, options=unbounded).maximum <= console.width:
+            break
     console.print(table)
 
 
-def _table(trials: pd.DataFrame, metric: str, *, shared: bool) -> Table:
+def _table(trials: pd.DataFrame, metric: str, *, shared: bool, diagnosis: bool) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -73,11 +79,14 @@ def _table(trials: pd.DataFrame, metric: str, *, shared: bool) -> Table:
         table.add_column(header, justify="left" if header == "state" else "right", no_wrap=True)
     for header in ["parameters"] if shared else [name.removeprefix("params.") for name in params]:
         table.add_column(Text(plain(header)), justify="left" if shared else "right")
+    if diagnosis:
+        table.add_column("diagnosis", no_wrap=True)
     for row in records(trials):
         cells = [short(row["number"]), _state(row), *(short(row[name]) for name in _NUMBERS)]
         values = {name.removeprefix("params."): row[name] for name in params}
         given = {name: value for name, value in values.items() if value is not None}
         cells += [pairs(given)] if shared else [short(value) for value in values.values()]
+        cells += [short(row["diagnosis"])] if diagnosis else []
         table.add_row(*map(Text, cells))
     return table
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.messages import TrialSpec
 from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
+from sweeps.results.strict import strict
 from sweeps.results.winner import Winner
 from sweeps.seeding import trial_seed
 from sweeps.trial.curve import read_epochs
-from sweeps.trial.metrics import strict_number
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -50,7 +50,7 @@ def write_descriptions(best: BestPaths, spec: SweepSpec, winner: Winner, exporte
         "trial": winner.number,
         "objective": {"name": winner.metric, "goal": spec.metric.goal, "value": winner.value},
         "best_epoch": winner.epoch,
-        "metrics": strict(metrics_at(winner)),
+        "metrics": strict(dict(metrics_at(winner))),
         "export": list(exported.files),
         "note": exported.note,
     }
@@ -85,11 +85,6 @@ def released(best: BestPaths) -> int | None:
     """The number of the trial whose bundle it is; None if there is no whole one."""
     record = read_json(best.metrics)
     return None if record is None else int(record["trial"])
-
-
-def strict(metrics: Mapping[str, float]) -> dict[str, float | str]:
-    """``metrics`` as strict JSON, as metrics.jsonl writes them."""
-    return {name: strict_number(value) for name, value in metrics.items()}
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

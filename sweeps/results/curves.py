@@ -1,7 +1,7 @@
-"""Every epoch of every trial in memory, as columns: what the epochs table is made of.
+"""Every epoch of every trial in memory, as columns, and a note on each: what the tables are made of.
 
-An ended trial's ``metrics.jsonl`` never changes, so its rows are read once and kept; only trials that have
-not ended are read again.
+An ended trial's folder never changes, so it is read once and its rows are kept; only trials that have not
+ended are read again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import nan
 
-from sweeps.paths import RunPaths
+from sweeps.messages import Goal
+from sweeps.paths import RunPaths, TrialPaths
+from sweeps.results.notes import Note, note_of
 from sweeps.study.record import TrialRecord
 from sweeps.trial.curve import Row, read_epochs
 
@@ -41,30 +43,41 @@ class Columns:
 
 
 class Curves:
-    """The epochs of one sweep, read from its trials' ``metrics.jsonl``."""
+    """The epochs of one sweep, read from its trials' ``metrics.jsonl``.
 
-    def __init__(self, paths: RunPaths) -> None:
+    ``notes`` holds, by number, what else their folders said when they were read last.
+    """
+
+    def __init__(self, paths: RunPaths, metric: str, goal: Goal) -> None:
         self._paths = paths
+        self._metric = metric
+        self._goal = goal
         self._ended = Columns()
         self._known: set[int] = set()
+        self.notes: dict[int, Note] = {}
 
     def read(self, records: Iterable[TrialRecord]) -> tuple[Columns, Columns]:
-        """(rows of ended trials, rows of the others) of ``records``; reads only what may have changed.
-
-        Of an ended trial only the epochs that the study knows are kept: a worker killed before its message
-        arrived may have written one more.
-        """
+        """(rows of ended trials, rows of the others) of ``records``; reads only what may have changed."""
         live = Columns()
         for record in records:
             if record.number in self._known:
                 continue
-            rows = read_epochs(self._paths.trial(record.number).metrics)
+            paths = self._paths.trial(record.number)
+            rows = known_epochs(paths, record)
+            _extend(self._ended if record.ended else live, record.number, rows)
+            self.notes[record.number] = note_of(paths, record, rows, self._metric, self._goal)
             if record.ended:
                 self._known.add(record.number)
-                _extend(self._ended, record.number, (row for row in rows if row.epoch in record.values))
-            else:
-                _extend(live, record.number, rows)
         return self._ended, live
+
+
+def known_epochs(paths: TrialPaths, record: TrialRecord) -> list[Row]:
+    """The epochs of a trial; of an ended one only those that the study knows.
+
+    A worker killed before its message arrived may have written one more.
+    """
+    rows = read_epochs(paths.metrics)
+    return [row for row in rows if row.epoch in record.values] if record.ended else rows
 
 
 def _extend(columns: Columns, number: int, rows: Iterable[Row]) -> None:

@@ -20,18 +20,22 @@ JSON_TEXT: Mapping[bytes, bytes] = {b"sweeps.encoding": b"json"}
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterColumn:
-    """One searched parameter; ``type`` follows from its domain alone, so it never changes during a sweep."""
+class TypedColumn:
+    """One column of a ``group``: ``params.<name>`` or ``info.<name>``.
 
+    A parameter's type follows from its domain alone, so it never changes during a sweep.
+    """
+
+    group: str
     name: str
     type: pa.DataType
     json: bool = False
 
     def field(self) -> pa.Field:
-        return pa.field(f"params.{self.name}", self.type, metadata=JSON_TEXT if self.json else None)
+        return pa.field(f"{self.group}.{self.name}", self.type, metadata=JSON_TEXT if self.json else None)
 
     def array(self, values: Iterable[Any]) -> pa.Array:
-        """``values`` in trial order, None where the parameter is inactive."""
+        """``values`` in trial order, None where it has none."""
         if self.json:
             values = (None if value is None else json.dumps(value) for value in values)
         return pa.array(values, self.type)
@@ -43,7 +47,7 @@ class Layout:
 
     metric: str
     goal: Goal
-    parameters: tuple[ParameterColumn, ...] = ()
+    parameters: tuple[TypedColumn, ...] = ()
 
     @classmethod
     def of(cls, spec: SweepSpec) -> Layout:
@@ -55,21 +59,26 @@ class Layout:
         return sorted({self.metric, *metrics}, key=lambda name: (name != self.metric, name))
 
 
-def parameter_column(name: str, domain: Domain) -> ParameterColumn:
-    """The column of one parameter.
+def parameter_column(name: str, domain: Domain) -> TypedColumn:
+    """The column of parameter ``name``."""
+    if isinstance(domain, Choice):
+        return typed_column("params", name, domain.values)
+    return TypedColumn("params", name, pa.float64() if isinstance(domain, Float) else pa.int64())
 
-    Choices of one type get that type (null among them does not count as one); whole numbers among other
-    numbers become floats unless that would make two choices equal; anything else mixed becomes JSON text.
+
+def typed_column(group: str, name: str, values: Iterable[Any]) -> TypedColumn:
+    """The column that holds all of ``values``.
+
+    Values of one type get that type (null among them does not count as one); whole numbers among other
+    numbers become floats unless that would make two values equal; anything else mixed becomes JSON text.
     """
-    if not isinstance(domain, Choice):
-        return ParameterColumn(name, pa.float64() if isinstance(domain, Float) else pa.int64())
-    values = [value for value in domain.values if value is not None]
-    kinds = {type(value) for value in values}
-    if kinds == {int, float} and len(set(map(float, values))) == len(values):
+    given = {(type(value), value) for value in values if value is not None}
+    kinds = {kind for kind, _ in given}
+    if kinds == {int, float} and len({float(value) for _, value in given}) == len(given):
         kinds = {float}
-    if len(kinds) != 1 or any(type(value) is int and abs(value) >= 2**53 for value in values):
-        return ParameterColumn(name, pa.string(), json=True)
-    return ParameterColumn(name, _ARROW[kinds.pop()])
+    if len(kinds) != 1 or any(kind is int and abs(value) >= 2**53 for kind, value in given):
+        return TypedColumn(group, name, pa.string(), json=True)
+    return TypedColumn(group, name, _ARROW[kinds.pop()])
 
 
 _ARROW: Mapping[type, pa.DataType] = {

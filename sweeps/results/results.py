@@ -125,4 +125,5 @@ class Results:
         epochs = read_fresh(self._paths.epochs_parquet, stamp)
         if trials is not None and epochs is not None:
             return trials, epochs
-        return build_tables(self._records, Curves(self._paths), Layout.of(self.spec))
+        curves = Curves(self._paths, self.spec.metric.name, self.spec.metric.goal)
+        return build_tables(self._records, curves, Layout.of(self.spec))

@@ -14,8 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sweeps.results.curves import Columns
-from sweeps.results.layout import Layout
+from sweeps.results.layout import Layout, typed_column
+from sweeps.results.notes import Note
 from sweeps.study.record import TrialRecord
+from sweeps.trial.facts import Fact
 
 Floats = npt.NDArray[np.float64]
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -46,13 +48,17 @@ def metric_column(name: str) -> str:
     return f"metric.{name}" if name in _OWN else name
 
 
-def trials_table(records: Sequence[TrialRecord], epochs: pa.Table, layout: Layout) -> pa.Table:
+def trials_table(
+    records: Sequence[TrialRecord], epochs: pa.Table, notes: Mapping[int, Note], layout: Layout
+) -> pa.Table:
     """One row a trial, in the order of ``records`` (by number).
 
     ``metric`` is the objective's best value and ``best_epoch`` its epoch. ``best.X`` is the value of metric
     X at that epoch, not X's own optimum: the row describes the model that would be exported. ``last.X`` is
     the last number that the trial reported of X. ``seconds`` adds up the attempts that have ended,
-    ``started`` is when the first began (UTC). ``params.X`` is missing where parameter X is inactive.
+    ``started`` is when the first began (UTC). ``params.X`` is missing where parameter X is inactive,
+    ``info.X`` where a trial did not record X; its type follows from what the trials recorded.
+    ``diagnosis`` is missing while a trial runs, and where its curves tell too little.
     """
     fields: list[tuple[pa.Field, pa.Array]] = [
         _column("number", pa.int64(), [r.number for r in records]),
@@ -69,13 +75,27 @@ def trials_table(records: Sequence[TrialRecord], epochs: pa.Table, layout: Layou
         fields.append((parameter.field(), values))
     for name, values in _metric_columns(records, epochs).items():
         fields.append((pa.field(name, pa.float64()), pa.array(values)))
+    fields += _fact_columns([notes[r.number].facts for r in records])
     fields += [
+        _column("diagnosis", pa.string(), [notes[r.number].diagnosis for r in records]),
         _column("worker", pa.string(), [r.worker for r in records]),
         _column("attempt", pa.int64(), [r.attempt for r in records]),
         _column("error", pa.string(), [r.error for r in records]),
     ]
     schema = pa.schema([field for field, _ in fields])
     return _described(pa.Table.from_arrays([values for _, values in fields], schema=schema))
+
+
+def _fact_columns(facts: Sequence[Mapping[str, Fact]]) -> list[tuple[pa.Field, pa.Array]]:
+    """``info.X`` of every fact X, by name."""
+    columns = []
+    for name in sorted({name for known in facts for name in known}):
+        values = [known.get(name) for known in facts]
+        if {int, float} == {type(value) for value in values if value is not None}:
+            values = [None if value is None else float(value) for value in values]
+        column = typed_column("info", name, values)
+        columns.append((column.field(), column.array(values)))
+    return columns
 
 
 def _metric_columns(records: Sequence[TrialRecord], epochs: pa.Table) -> Mapping[str, Floats]:

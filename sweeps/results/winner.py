@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sweeps.errors import NoUsableTrialError
 from sweeps.messages import Goal, State
 from sweeps.paths import BestPaths, RunPaths
+from sweeps.results.curves import known_epochs
+from sweeps.results.notes import note_of
+from sweeps.results.strict import with_numbers
 from sweeps.study.record import TrialRecord
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ class Winner:
     params: Mapping[str, Any]  # flat: dotted name -> value, active parameters only
     config: Mapping[str, Any]  # nested as in the YAML; fixed and searched values together
     directory: Path  # the trial's folder
-    test: Mapping[str, float] | None = None  # what the test function returned; None until it was tested
+    test: Mapping[str, Any] | None = None  # what the test function returned; None until it was tested
+    diagnosis: str | None = None  # what its curves say, see sweeps.results.diagnosis; None if too little
 
 
 def choose(records: Sequence[TrialRecord], goal: Goal) -> TrialRecord:
@@ -54,28 +58,36 @@ def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]
     """
     record = choose(records, spec.metric.goal)
     assert record.value is not None and record.best_epoch is not None  # COMPLETE trials have both
+    trial = paths.trial(record.number)
+    metric = spec.metric
     return Winner(
         number=record.number,
         attempt=record.attempt,
-        metric=spec.metric.name,
+        metric=metric.name,
         value=record.value,
         epoch=record.best_epoch,
         params=dict(record.params),
         config=spec.space.config(record.params),
-        directory=paths.trial(record.number).directory,
+        directory=trial.directory,
         test=tested(paths.best, record.number),
+        diagnosis=note_of(trial, record, known_epochs(trial, record), metric.name, metric.goal).diagnosis,
     )
 
 
-def tested(best: BestPaths, number: int) -> Mapping[str, float] | None:
+def tested(best: BestPaths, number: int) -> Mapping[str, Any] | None:
     """What the test of trial ``number`` gave, if it was the last one tested."""
     if not best.test.exists():
         return None
     record = json.loads(best.test.read_bytes())
     if record["trial"] != number:
         return None
-    # float() also reads "NaN" and "Infinity", which JSON has no numbers for.
-    return {name: float(value) for name, value in record["metrics"].items()}
+    metrics: dict[str, Any] = with_numbers(record["metrics"])
+    return metrics
+
+
+def scalars(test: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a test's result fits on a line: neither lists nor dicts."""
+    return {name: value for name, value in test.items() if not isinstance(value, list | dict)}
 
 
 def _nothing_to_choose(records: Sequence[TrialRecord]) -> str:

@@ -16,7 +16,7 @@ from sweeps.results.layout import Layout
 from sweeps.results.tables import epochs_table, trials_table
 from sweeps.study.record import TrialRecord
 
-FORMAT = 1  # of the tables; part of every stamp, so that tables of another version count as stale
+FORMAT = 2  # of the tables; part of every stamp, so that tables of another version count as stale
 REFRESH_INTERVAL = 10.0  # seconds
 _REST = 20.0  # a refresh is followed by at least this many times its own duration without one
 _STAMP = b"sweeps.stamp"
@@ -33,7 +33,7 @@ class TableWriter:
         self._paths = paths
         self._layout = layout
         self._interval = interval
-        self._curves = Curves(paths)
+        self._curves = Curves(paths, layout.metric, layout.goal)
         self._due = time.monotonic() + interval
 
     def refresh(self, records: Sequence[TrialRecord], stamp: int | None) -> bool:
@@ -60,7 +60,7 @@ class TableWriter:
 def build_tables(records: Sequence[TrialRecord], curves: Curves, layout: Layout) -> tuple[pa.Table, pa.Table]:
     """(trials, epochs) as they stand."""
     epochs = epochs_table(curves.read(records), layout)
-    return trials_table(records, epochs, layout), epochs
+    return trials_table(records, epochs, curves.notes, layout), epochs
 
 
 def journal_stamp(paths: RunPaths) -> int | None:

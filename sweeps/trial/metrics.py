@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import ReportError
+from sweeps.trial.scalars import shown
 from sweeps.trial.wording import did_you_mean
 
 _PREFIX = "metric."  # of the tables' columns
@@ -60,13 +61,9 @@ def _scalar(name: str, value: Any) -> float:
 
 
 def _not_scalar(name: str, value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    found = (
-        f"{type(value).__name__} of shape {tuple(shape)}"
-        if shape
-        else f"{type(value).__name__} {value!r:.80}"
+    return (
+        f"metric {name!r} must be one number, found {shown(value)}: reduce it first, e.g. with .mean().item()"
     )
-    return f"metric {name!r} must be one number, found {found}: reduce it first, e.g. with .mean().item()"
 
 
 def _missing(objective: str, given: Mapping[str, float]) -> str:

@@ -12,6 +12,7 @@ from sweeps.messages import Decision, Stop, TrialSpec
 from sweeps.paths import TrialPaths
 from sweeps.trial.checkpoint import Checkpoint
 from sweeps.trial.config import Config
+from sweeps.trial.facts import Fact, clean_facts, write_facts
 from sweeps.trial.metrics import MetricsFile, scalar_metrics
 from sweeps.trial.progress import Progress, load_objects
 
@@ -48,6 +49,7 @@ class Trial:
         self._spec = spec
         self._channel = channel
         self._metrics = MetricsFile(TrialPaths(spec.directory).metrics, spec.number, spec.attempt)
+        self._facts: dict[str, Fact] = {}
         self._progress: Progress | None = None
         self._looped = False
         self._open_epoch: int | None = None  # the epoch the loop is in
@@ -128,8 +130,19 @@ class Trial:
         best = Checkpoint(TrialPaths(self.directory).best)
         load_objects(objects, best.load()["objects"], f"{best.path}")
 
-    def record(self, **facts: Any) -> None:
-        """Note facts."""
+    def record(self, /, **facts: Any) -> None:
+        """Note facts about the trial itself, such as its number of weights: ``info.<name>`` in the tables.
+
+        Finite numbers, booleans and strings of at most 200 characters, at any time; a later call adds to an
+        earlier one or corrects it. A further attempt of the trial begins anew. Raises TrialError for
+        anything else.
+        """
+        if self._channel is None:
+            raise TrialError(
+                "a test function cannot record: return facts with its metrics, e.g. {'accuracy': 0.98, ...}"
+            )
+        self._facts |= clean_facts(facts)
+        write_facts(TrialPaths(self.directory).facts, self._facts)
 
     def log(self, message: object) -> None:
         """Write one line with the time to the trial's log."""

@@ -20,6 +20,7 @@ from sweeps.results.writer import build_tables, read_fresh
 from sweeps.space import Choice, Float, Integer
 from sweeps.study import TrialRecord
 from sweeps.trial.curve import read_epochs
+from sweeps.trial.facts import write_facts
 from sweeps.trial.metrics import MetricsFile
 
 SPACE = {
@@ -63,7 +64,7 @@ def report(paths, number, attempt, rows):
 
 
 def tables(paths, records, layout=LAYOUT):
-    trials, epochs = build_tables(records, Curves(paths), layout)
+    trials, epochs = build_tables(records, Curves(paths, layout.metric, layout.goal), layout)
     return to_frame(trials), to_frame(epochs)
 
 
@@ -74,7 +75,7 @@ def test_a_row_holds_what_the_study_knows_of_the_trial_in_the_documented_order(p
         "number", "state", "stop_reason", "metric", "best_epoch", "epochs", "seconds", "started",
         *(f"params.{name}" for name in SPACE),
         "last.val_loss", "last.accuracy", "best.val_loss", "best.accuracy",
-        "worker", "attempt", "error",
+        "diagnosis", "worker", "attempt", "error",
     ]  # fmt: skip
     row = trials.iloc[0]
     assert (row["state"], row["stop_reason"], row["metric"], row["best_epoch"], row["epochs"]) == (
@@ -160,6 +161,74 @@ def test_a_metric_may_be_called_like_a_column_of_the_table(paths):
     trials, epochs = tables(paths, [record])
     assert epochs.iloc[0][["number", "metric.time", "metric.number"]].tolist() == [0, 12.0, 3.0]
     assert trials.iloc[0][["last.time", "best.number"]].tolist() == [12.0, 3.0]
+
+
+def note(paths, number, **facts):
+    paths.trial(number).directory.mkdir(parents=True, exist_ok=True)
+    write_facts(paths.trial(number).facts, facts)
+
+
+def test_facts_are_columns_with_a_type_each_by_name(paths):
+    failed = {"state": "FAILED", "stop_reason": "error"}
+    records = [
+        add_trial(paths, 0, [0.5]),
+        add_trial(paths, 1, [], write=False, **failed),
+        add_trial(paths, 2, [0.5]),
+    ]
+    note(paths, 0, split="a1", parameters=650, ratio=1, fast=True, odd=1)
+    note(paths, 1, split="b2", parameters=10, ratio=0.5, fast=False, odd="one")
+    TableWriter(paths, LAYOUT).write(records, 1)
+    read = to_frame(read_fresh(paths.trials_parquet, 1))
+    names = list(read.columns)
+    start = names.index("info.fast")
+    assert names[start - 1 : start + 7] == [
+        "best.accuracy", "info.fast", "info.odd", "info.parameters", "info.ratio", "info.split", "diagnosis",
+        "worker",
+    ]  # fmt: skip
+    kinds = [str(read[f"info.{name}"].dtype) for name in ("fast", "odd", "parameters", "ratio", "split")]
+    assert kinds == ["boolean", "object", "Int64", "float64", "str"]
+    assert read["info.odd"].tolist() == [1, "one", None]
+    assert read["info.parameters"].tolist() == [650, 10, pd.NA]
+    assert read["info.ratio"].tolist()[:2] == [1.0, 0.5]
+    pd.testing.assert_frame_equal(read, tables(paths, records)[0])
+
+
+def test_facts_of_a_trial_that_ran_on_are_read_again(paths):
+    running = add_trial(paths, 0, [0.5], state="RUNNING", stop_reason=None)
+    note(paths, 0, parameters=1)
+    curves = Curves(paths, "val_loss", "minimize")
+    assert build_tables([running], curves, LAYOUT)[0]["info.parameters"].to_pylist() == [1]
+    note(paths, 0, parameters=2)
+    running.state, running.stop_reason = "COMPLETE", "finished"
+    assert build_tables([running], curves, LAYOUT)[0]["info.parameters"].to_pylist() == [2]
+
+
+def test_every_ended_trial_has_a_diagnosis(paths):
+    falling = [1.0, 0.8, 0.6, 0.4, 0.2]
+    ends = [
+        ("COMPLETE", "finished"),
+        ("PRUNED", "asha"),
+        ("FAILED", "crash"),
+        ("FAILED", "nonfinite"),
+        ("RUNNING", None),
+        ("INTERRUPTED", "interrupted"),
+    ]
+    records = [
+        add_trial(paths, number, falling, state=state, stop_reason=reason)
+        for number, (state, reason) in enumerate(ends)
+    ]
+    records.append(add_trial(paths, len(ends), falling[:3]))
+    found = tables(paths, records)[0]["diagnosis"]
+    expected = ["still improving"] * 3 + ["diverged", None, None, None]
+    assert [None if pd.isna(word) else word for word in found] == expected
+
+
+def test_the_recorded_baseline_decides_what_is_underfitting(paths):
+    records = [add_trial(paths, n, [0.5] * 6, write=False) for n in (0, 1)]
+    for number, baseline in enumerate((0.9, 2.0)):
+        report(paths, number, 1, {e: {"val_loss": 0.5, "train_loss": 0.5} for e in range(1, 7)})
+        note(paths, number, baseline_loss=baseline)
+    assert tables(paths, records)[0]["diagnosis"].tolist() == ["underfitting", "good fit"]
 
 
 def test_parameters_keep_their_types_through_the_parquet_file(paths):
