@@ -217,4 +217,9 @@ class Settings(
             problems.append(
                 f"label_smoothing: {shown(self.label_smoothing)} needs loss: cross_entropy, found {self.loss}"
             )
+        if self.mc_dropout and self.model == "linear":
+            problems.append(
+                f"mc_dropout: {self.mc_dropout} needs a model with dropout layers, found model: linear: "
+                "use mc_dropout: 0, or cnn, mlp, resnet"
+            )
         return problems

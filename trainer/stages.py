@@ -23,7 +23,7 @@ from trainer.schedules import Length
 from trainer.settings import LoopSettings
 from trainer.signature import Signature
 from trainer.trial import Trial
-from trainer.uncertainty import mc_dropout
+from trainer.uncertainty import dropouts, mc_dropout
 
 C = TypeVar("C", bound=LoopSettings)
 NOISE = 0x9E3779B97F4A7C15 >> 1  # sets the second generator apart from the first
@@ -79,6 +79,11 @@ def model(
     """The untrained model on its device, its dropout drawing from the trial's own generator."""
     built = device.place(recipe.build(settings, signature), settings, where)
     draw_from(built, generators.noise)
+    if settings.mc_dropout and not dropouts(built):
+        raise ValueError(
+            f"mc_dropout: {settings.mc_dropout} needs a model with dropout layers, found none: "
+            "use mc_dropout: 0, or a model that has them (cnn, mlp, resnet)"
+        )
     return built
 
 

@@ -36,14 +36,9 @@ def mc_dropout(model: nn.Module, feed: Feed, signature: Signature, passes: int) 
     For numbers ``rmse`` of the mean, in the targets' own unit, and ``predictive_mean`` and
     ``predictive_deviation`` over the passes, (samples, outputs), of targets with mean 0 and deviation 1.
 
-    Raises ValueError for a model without dropout. Dropout inside attention or recurrent layers stays off.
+    Dropout inside attention or recurrent layers stays off.
     """
     layers = dropouts(model)
-    if not layers:
-        raise ValueError(
-            f"mc_dropout: {passes} needs a model with dropout, found none above 0: "
-            "set e.g. dropout: 0.2 with a model that has it (cnn, mlp, resnet), or mc_dropout: 0"
-        )
     summed_up = _classes if signature.task == "classification" else _numbers
     with torch.inference_mode(), evaluating(model):
         for layer in layers:
@@ -58,8 +53,8 @@ def mc_dropout(model: nn.Module, feed: Feed, signature: Signature, passes: int) 
 
 
 def dropouts(model: nn.Module) -> list[nn.Module]:
-    """The layers of ``model`` that drop something in training: ours and torch's."""
-    return [m for m in model.modules() if isinstance(m, Dropout | _DropoutNd) and m.p > 0]
+    """The dropout layers of ``model``, ours and torch's; those with probability 0 too."""
+    return [m for m in model.modules() if isinstance(m, Dropout | _DropoutNd)]
 
 
 def _classes(outputs: Iterator[Tensor], targets: Tensor, passes: int) -> dict[str, Tensor]:

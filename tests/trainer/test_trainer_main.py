@@ -45,7 +45,10 @@ def test_out_keeps_metrics_and_checkpoints(tmp_path: Path, capsys: pytest.Captur
         (["--set", "lr=0"], "lr must be a number above 0, found 0"),
         (["--set", "lrr=1"], "unknown key lrr: 1; did you mean lr?"),
         (["--set", "nesterov=yes"], "nesterov must be one of true, false, found yes"),
-        (["--set", "data=wine"], "model: cnn needs images (channels, height, width), and data: wine has rows"),
+        (
+            ["--set", "data=wine"],
+            "model: cnn needs images (channels, height, width), and data: wine has rows",
+        ),
         (["--set", "model_options.a=1", "--set", "model_options.b.c=x", "--set", "lr=0"], "lr must be"),
         (["--set", "lr"], "must be KEY=VALUE, found 'lr'"),
         (["--epochs", "0"], "must be a whole number of at least 1, found '0'"),

@@ -18,12 +18,28 @@ from trainer.settings import Settings
 
 TIMING = {"samples_per_second", "peak_memory_mb"}  # no two runs agree on these
 EVERYTHING = {
-    **{"model": "mlp", "dropout": 0.3, "optimizer": "sgd", "lr": 0.05, "plateau_patience": 0},
-    **{"mixup": 0.2, "label_smoothing": 0.1, "clip_norm": 1.0, "accumulate": 2, "l2": 1e-3},
+    "model": "mlp",
+    "dropout": 0.3,
+    "optimizer": "sgd",
+    "lr": 0.05,
+    "plateau_patience": 0,
+    "mixup": 0.2,
+    "label_smoothing": 0.1,
+    "clip_norm": 1.0,
+    "accumulate": 2,
+    "l2": 1e-3,
 }
 IMAGES = {
-    **{"model": "cnn", "channels": 4, "rotation": 10, "crop_padding": 1, "erasing": 0.5, "cutmix": 1.0},
-    **{"brightness": 0.2, "contrast": 0.2, "class_weights": "balanced", "schedule": "one_cycle"},
+    "model": "cnn",
+    "channels": 4,
+    "rotation": 10,
+    "crop_padding": 1,
+    "erasing": 0.5,
+    "cutmix": 1.0,
+    "brightness": 0.2,
+    "contrast": 0.2,
+    "class_weights": "balanced",
+    "schedule": "one_cycle",
 }
 
 

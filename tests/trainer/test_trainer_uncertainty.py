@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,9 +150,14 @@ def test_batch_norm_counts_nothing_of_a_model_in_training_mode() -> None:
     assert norm.training and int(norm.num_batches_tracked) == 0  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("config", [{"dropout": 0.0}, {"model": "linear"}])
-def test_a_model_without_dropout_is_refused(config: dict[str, Any]) -> None:
-    with pytest.raises(
-        ValueError, match=r"mc_dropout: 20 needs a model with dropout.*set e\.g\. dropout: 0\.2"
-    ):
-        mc_dropout(model_of(config, ROWS), rows_of(ROWS), ROWS, 20)
+def test_without_dropout_all_passes_agree() -> None:
+    told = mc_dropout(model_of({"dropout": 0.0}, ROWS), rows_of(ROWS), ROWS, 5)
+    assert told["mutual_information"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_model_without_dropout_layers_is_refused_before_it_trains(run: Callable) -> None:
+    failed = run({"mc_dropout": 20, "model": "linear"}, fails=True)
+    assert failed.outcome.message == (
+        "ValueError: mc_dropout: 20 needs a model with dropout layers, found model: linear: "
+        "use mc_dropout: 0, or cnn, mlp, resnet"
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from typing import cast
 
 from trainer.data.source import Source
 from trainer.settings import DataSettings
+from trainer.targets import load
 
 MEMBERS = ("signature", "for_training", "for_test")
 
@@ -17,21 +17,7 @@ def own(settings: DataSettings) -> Source:
 
     Raises ValueError where there is no such function, or what it returns is no ``Source``.
     """
-    name, _, attribute = settings.data.partition(":")
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and imports one that is not
-        raise ValueError(
-            f"data: {settings.data} names a function of a module on the Python path, found no module "
-            f"{error.name}: check its spelling and where it lies"
-        ) from error
-    function = getattr(module, attribute, None)
-    if not callable(function):
-        raise ValueError(
-            f"data: {settings.data} must name a function of the module {name}, found none called {attribute}"
-        )
+    function = load("data", settings.data)
     return _checked(function(**settings.data_options), settings)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from torch import nn
 from trainer.models.modes import evaluating
 from trainer.settings import Settings
 from trainer.signature import Signature
+from trainer.targets import load
 
 
 def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
@@ -24,7 +24,7 @@ def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
     Raises ValueError where there is no such function, its keyword arguments are others, or what it returns is
     no module or gives something else.
     """
-    factory = _factory(settings)
+    factory = load("model", settings.model)
     _check_options(factory, settings, signature)
     model = factory(signature, **settings.model_options)
     if not isinstance(model, nn.Module):
@@ -33,26 +33,6 @@ def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
         )
     _check_outputs(model, settings, signature, outputs)
     return model
-
-
-def _factory(settings: Settings) -> Callable[..., Any]:
-    name, _, attribute = settings.model.partition(":")
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and imports one that is not
-        raise ValueError(
-            f"model: {settings.model} names a function of a module on the Python path, found no module "
-            f"{error.name}: check its spelling and where it lies"
-        ) from error
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise ValueError(
-            f"model: {settings.model} must name a function of the module {name}, "
-            f"found none called {attribute}"
-        )
-    return factory  # type: ignore[no-any-return]  # mypy does not see what callable() has shown
 
 
 def _check_options(factory: Callable[..., Any], settings: Settings, signature: Signature) -> None:

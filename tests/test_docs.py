@@ -1,0 +1,55 @@
+"""The pages of docs/ are run: their files written as printed, their commands typed as printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from trainer.rules import rules
+from trainer.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAINER = (ROOT / "docs" / "trainer.md").read_text()
+
+
+def test_the_trainers_page_names_every_key_and_its_default() -> None:
+    defaults = Settings()
+    for key in rules(Settings):
+        assert f"`{key}`" in TRAINER, f"docs/trainer.md lacks {key}"
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", TRAINER, re.MULTILINE)
+    told = {key: text.strip("` ") for key, text in rows if key in rules(Settings)}
+    assert len(told) > 40
+    for key, text in told.items():
+        default = getattr(defaults, key)
+        words = {"", "none", "needed", "off", "fractions", "null"} if default in ("", None, {}) else None
+        if words is not None:
+            assert text in words, key
+        elif isinstance(default, bool):
+            assert text == str(default).lower(), key
+        elif isinstance(default, str):
+            assert text == default, key
+        else:
+            assert float(text) == default, key
+
+
+def test_the_trainers_page_works_as_printed(tmp_path: Path) -> None:
+    for name, text in re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", TRAINER, re.DOTALL):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    block = re.search(r"<!-- commands -->\n```bash\n(.*?)```", TRAINER, re.DOTALL)
+    assert block
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for command in [*block[1].splitlines(), "sweep run search_spaces/my_recipe.yaml"]:
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert "accuracy" in done.stdout
