@@ -1,9 +1,10 @@
 """What a trial's curves say about its training, in one word.
 
-The loss curves are smoothed first, by running medians of three epochs; their noise is the mean distance
-between a curve and the smoothed one. A change counts if it is at least 0.5% of the baseline and 4 times the
-noise. The baseline is the fact ``baseline_loss``, the loss of always predicting the same, else the training
-loss of the first epoch. "Ended" is the smoothed last epoch. The first rule that holds decides:
+The curves are smoothed first, by running medians of three epochs; their noise is the mean distance between
+a curve and the smoothed one, its first epoch left out. A change counts if it is more than 0.5% of the
+baseline and 4 times the noise. The baseline is the fact ``baseline_loss``, the loss of always predicting the
+same, else the training loss of the first epoch. "Ended" is the smoothed last epoch. The first rule that holds
+decides:
 
     diverged               a loss is not finite, or the training loss ended more than 10% above its first
     overfitting since k    val_loss ended more than 10% above its best, which it had at epoch k, while
@@ -31,6 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sweeps.messages import Goal
 
@@ -87,13 +89,22 @@ class Curve:
     def __init__(self, values: Sequence[float]) -> None:
         self.values = values
         self.smooth = smoothed(values)
-        self.noise = sum(abs(a - b) for a, b in zip(values, self.smooth, strict=True)) / len(values)
+        # The steep fall of the first epoch would count as noise.
+        later = zip(values[1:], self.smooth[1:], strict=True)
+        self.noise = sum(abs(a - b) for a, b in later) / (len(values) - 1)
         self.end = self.smooth[-1]
 
-    @property
+    @cached_property
+    def lowest(self) -> float:
+        """The smallest smoothed value."""
+        return min(self.smooth)
+
+    @cached_property
     def best(self) -> int:
-        """The position of the smallest smoothed value."""
-        return self.smooth.index(min(self.smooth))
+        """The position of the smallest value, as reported, next to where the smoothed curve is lowest."""
+        low = [at for at, value in enumerate(self.smooth) if value == self.lowest]
+        near = range(max(low[0] - 1, 0), min(low[-1] + 2, len(self.values)))
+        return min(near, key=lambda at: self.values[at])
 
     @property
     def best_is_late(self) -> bool:
@@ -126,7 +137,7 @@ def _of_losses(known: Losses, baseline: float) -> str:
     if _counts(train, train.end - train.values[0], DIVERGED * abs(train.values[0]), baseline):
         return "diverged"
     best = val.best
-    rose = _counts(val, val.end - val.smooth[best], RISE * abs(val.smooth[best]), baseline)
+    rose = _counts(val, val.end - val.lowest, RISE * abs(val.lowest), baseline)
     fell = _counts(train, train.smooth[best] - train.end, FALL * abs(train.smooth[best]), baseline)
     if rose and fell:
         word = "overconfident" if _holds(known.accuracy, best) else "overfitting"
@@ -139,7 +150,7 @@ def _of_losses(known: Losses, baseline: float) -> str:
 
 def _of_objective(values: list[float], name: str, goal: Goal, baseline: float | None) -> str | None:
     curve = Curve(values if goal == "minimize" else [-value for value in values])
-    first, best = curve.values[0], curve.smooth[curve.best]
+    first, best = curve.values[0], curve.lowest
     if _counts(curve, curve.end - first, abs(first)):
         return "diverged"
     if curve.best_is_late and _counts(curve, curve.last_fall, IMPROVING_ALONE * (first - best)):

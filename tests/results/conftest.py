@@ -88,6 +88,17 @@ def test_plain(trial):
 def test_list(trial):
     return [0.5]
 
+def test_nested(trial):
+    return {"accuracy": 0.5, "samples": 3, "loss": float("inf"), "confusion": [[1, 0], [1, 1]],
+            "mc_dropout": {"passes": 2, "entropy": [0.1, float("nan"), None], "kind": "dropout"}}
+
+def train_noted(trial):
+    trial.record(parameters=10 + trial.number, split="a1b2", baseline_loss=2.0)
+    if trial.config.x == 1.0:
+        raise ValueError("x is too large")
+    for epoch in trial.epochs():
+        trial.report(val_loss=trial.config.x + epoch)
+
 def test_broken(trial):
     note_test(trial)
     if not Path("repaired").exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -224,3 +225,23 @@ def test_a_trial_without_a_model_is_tested_and_says_why_there_is_none(make_sweep
     assert metrics["export"] == []
     assert note in metrics["note"]
     assert not os.path.lexists(sweep.paths.best.model)
+
+
+def test_a_test_may_return_more_than_numbers(make_sweep):
+    sweep = make_sweep(0.9, 0.4, test="test_nested").run()
+    test = sweep.finalise(only=0).test
+    assert {name: test[name] for name in ("accuracy", "samples", "loss", "confusion")} == {
+        "accuracy": 0.5, "samples": 3, "loss": math.inf, "confusion": [[1, 0], [1, 1]],
+    }  # fmt: skip
+    first, second, third = test["mc_dropout"].pop("entropy")
+    assert (first, math.isnan(second), third) == (0.1, True, None)
+    assert test["mc_dropout"] == {"passes": 2, "kind": "dropout"}
+    written = read(sweep.paths.best.test)["metrics"]
+    assert (written["loss"], written["mc_dropout"]["entropy"]) == ("Infinity", [0.1, "NaN", None])
+
+    refusal = r"\(accuracy 0\.5, samples 3, loss Infinity\), and the best trial is now 1"
+    with pytest.raises(RefusedError, match=refusal):
+        sweep.finalise()
+    sweep.finalise(again="a better one")
+    (entry,) = read(sweep.paths.best.test)["history"]
+    assert (entry["trial"], entry["metrics"]) == (0, written)

@@ -54,6 +54,27 @@ def test_loading_changes_nothing_and_gives_the_same_without_its_caches(make_swee
     assert not sweep.paths.trials_parquet.exists()
 
 
+def test_facts_and_diagnoses_are_in_the_tables_and_in_rebuilt_ones(make_sweep):
+    sweep = make_sweep(0.9, 1.0, train="train_noted").run()
+    cached = load(sweep.paths.root).trials
+    assert cached["state"].tolist() == ["COMPLETE", "FAILED"]
+    assert cached["info.parameters"].tolist() == [10, 11]
+    assert cached["info.split"].tolist() == ["a1b2", "a1b2"]
+    assert cached["info.baseline_loss"].dtype == float
+    for path in (sweep.paths.trials_parquet, sweep.paths.epochs_parquet):
+        path.unlink()
+    pd.testing.assert_frame_equal(load(sweep.paths.root).trials, cached)
+
+
+def test_the_winner_has_its_diagnosis(make_sweep):
+    sweep = make_sweep(0.4, train="train_plain")
+    assert load(sweep.run().paths.root).best.diagnosis is None  # three epochs tell nothing
+    sweep.paths.root.rename(sweep.root / "old")
+    sweep.yaml.write_text(sweep.yaml.read_text().replace("epochs: 3", "epochs: 5"))
+    results = load(sweep.run().paths.root)
+    assert results.best.diagnosis == results.trials["diagnosis"].iloc[0] == "diverged"
+
+
 def test_tables_older_than_the_study_are_not_believed(make_sweep):
     sweep = make_sweep(0.9, 0.4).run(1)
     old = sweep.paths.trials_parquet.read_bytes(), sweep.paths.epochs_parquet.read_bytes()
