@@ -56,8 +56,8 @@ def diagnose(epochs: Epochs, objective: str, goal: Goal, baseline: float | None 
 
     ``baseline`` is the recorded ``baseline_loss``, above 0.
     """
-    train, val = _values(epochs, "train_loss"), _values(epochs, "val_loss")
-    if not all(map(math.isfinite, (*train.values(), *val.values(), *_values(epochs, objective).values()))):
+    train, val, aim = (_values(epochs, name) for name in ("train_loss", "val_loss", objective))
+    if not all(map(math.isfinite, (*train.values(), *val.values(), *aim.values()))):
         return "diverged"
     both = [epoch for epoch, _ in epochs if epoch in train and epoch in val]
     if len(both) >= MIN_EPOCHS:
@@ -65,26 +65,20 @@ def diagnose(epochs: Epochs, objective: str, goal: Goal, baseline: float | None 
             both,
             Curve([train[epoch] for epoch in both]),
             Curve([val[epoch] for epoch in both]),
-            _accuracy(epochs, both),
+            _values(epochs, "val_accuracy"),
         )
         return _of_losses(known, baseline or known.train.values[0])
-    alone = list(_values(epochs, objective).values())
-    if len(alone) < MIN_EPOCHS:
+    if len(aim) < MIN_EPOCHS:
         return None
-    return _of_objective(alone, objective, goal, baseline)
+    return _of_objective(list(aim.values()), objective, goal, baseline)
 
 
 def _values(epochs: Epochs, name: str) -> dict[int, float]:
     return {epoch: metrics[name] for epoch, metrics in epochs if name in metrics}
 
 
-def _accuracy(epochs: Epochs, both: list[int]) -> Curve | None:
-    values = _values(epochs, "val_accuracy")
-    return Curve([values[epoch] for epoch in both]) if all(epoch in values for epoch in both) else None
-
-
 class Curve:
-    """One metric by epoch, at least three of them: as reported, smoothed, and how noisy it is."""
+    """One metric by epoch, at least four of them: as reported, smoothed, and how noisy it is."""
 
     def __init__(self, values: Sequence[float]) -> None:
         self.values = values
@@ -124,12 +118,12 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Both losses at the ``epochs`` that reported both, and the accuracy if all of these reported it."""
+    """Both losses at the ``epochs`` that reported both, and the accuracy by epoch."""
 
     epochs: Sequence[int]
     train: Curve
     val: Curve
-    accuracy: Curve | None
+    accuracy: Mapping[int, float]
 
 
 def _of_losses(known: Losses, baseline: float) -> str:
@@ -140,7 +134,7 @@ def _of_losses(known: Losses, baseline: float) -> str:
     rose = _counts(val, val.end - val.lowest, RISE * abs(val.lowest), baseline)
     fell = _counts(train, train.smooth[best] - train.end, FALL * abs(train.smooth[best]), baseline)
     if rose and fell:
-        word = "overconfident" if _holds(known.accuracy, best) else "overfitting"
+        word = "overconfident" if _holds(known, best) else "overfitting"
         return f"{word} since epoch {known.epochs[best]}"
     if val.best_is_late and _counts(val, val.last_fall, IMPROVING * abs(val.quarter), baseline):
         return "still improving"
@@ -166,9 +160,10 @@ def _counts(curve: Curve, change: float, least: float, baseline: float = 0.0) ->
     return change > max(least, NOISE * curve.noise, NEGLIGIBLE * abs(baseline))
 
 
-def _holds(accuracy: Curve | None, best: int) -> bool:
-    if accuracy is None:
+def _holds(known: Losses, best: int) -> bool:
+    if not all(epoch in known.accuracy for epoch in known.epochs):
         return False
+    accuracy = Curve([known.accuracy[epoch] for epoch in known.epochs])
     then = accuracy.smooth[best]
     return accuracy.end >= then - max(ACCURACY * abs(then), accuracy.noise)
 
@@ -176,15 +171,9 @@ def _holds(accuracy: Curve | None, best: int) -> bool:
 def smoothed(values: Sequence[float]) -> list[float]:
     """Running medians of three; an end is the median of itself and of what its neighbours lead to.
 
-    ``values`` are at least three.
+    ``values`` are at least four.
     """
-    inner = [median(*three) for three in zip(values, values[1:], values[2:], strict=False)]
-    if len(inner) == 1:
-        inner = inner * 2
-    first = median(values[0], inner[0], 3 * inner[0] - 2 * inner[1])
-    last = median(values[-1], inner[-1], 3 * inner[-1] - 2 * inner[-2])
-    return [first, *inner[: len(values) - 2], last]
-
-
-def median(a: float, b: float, c: float) -> float:
-    return max(min(a, b), min(max(a, b), c))
+    inner = [sorted(three)[1] for three in zip(values, values[1:], values[2:], strict=False)]
+    first = sorted((values[0], inner[0], 3 * inner[0] - 2 * inner[1]))[1]
+    last = sorted((values[-1], inner[-1], 3 * inner[-1] - 2 * inner[-2]))[1]
+    return [first, *inner, last]
