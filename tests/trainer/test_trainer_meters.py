@@ -234,3 +234,24 @@ def test_another_task_has_the_loss_alone() -> None:
     meter = fill(LossMeter(), torch.zeros(20, 3, 3), torch.zeros(20, 3, 3))
     assert read(meter.values()) == [{"loss": pytest.approx(9.5)}]
     assert meter.details() == {}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("case", cases())
+def test_a_device_measures_the_same_without_being_waited_for(case: str) -> None:
+    signature, outputs, targets = cases()[case]()
+    pairs = zip(outputs.split(50), targets.split(50), strict=True)
+    batches = [(torch.tensor(0.5).cuda(), output.cuda(), truth.cuda()) for output, truth in pairs]
+    near, far = (build_meter(Settings(), signature) for _ in range(2))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for batch in batches:
+            far.add(*batch)
+        values = far.values()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    for loss, output, truth in batches:
+        near.add(loss.cpu(), output.cpu(), truth.cpu())
+    assert read(values) == [pytest.approx(read(near.values())[0], rel=1e-5)]
+    assert far.details() == near.details()
