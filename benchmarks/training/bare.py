@@ -58,15 +58,17 @@ def plain(model: nn.Module) -> nn.Module:
     return model
 
 
-def bare(config: Mapping[str, Any], epochs: int, device: str) -> float:
-    """Seconds an epoch of a hand-written loop."""
+def bare(config: Mapping[str, Any], epochs: int, device: str, *, own_dropout: bool = False) -> float:
+    """Seconds an epoch of a hand-written loop; ``own_dropout`` gives it the trainer's layer, not torch's."""
     settings = parse(config, Settings)
     data = load(settings).for_training()
     normalise = data.normaliser.to(device)
     inputs, targets = normalise(data.train.inputs.to(device)), data.train.targets.to(device)
     held, held_targets = normalise(data.validation.inputs.to(device)), data.validation.targets.to(device)
     torch.manual_seed(0)
-    model = plain(trainer.build_model(config)).to(device)
+    model = trainer.build_model(config).to(device)
+    if not own_dropout:
+        model = plain(model)
     if settings.model == "cnn":
         model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(
