@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from trainer.rules import rules
 from trainer.settings import Settings
 
 DESCRIPTION = "Train one configuration and print its figures on the training and validation split."
+WORDS = {"true": True, "false": False, "null": None}
 IN_A_LINE = (
     *("train_loss", "val_loss", "train_accuracy", "val_accuracy", "train_r2", "val_r2"),
     *("lr", "grad_norm"),
@@ -32,18 +34,20 @@ class Printer:
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
         self._best: tuple[int, Mapping[str, float]] | None = None
+        self._lowest = math.inf
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
         """Print, and go on."""
-        if self._best is None or metrics["val_loss"] < self._best[1]["val_loss"]:
-            self._best = epoch, metrics
+        if metrics["val_loss"] < self._lowest:
+            self._best, self._lowest = (epoch, metrics), metrics["val_loss"]
         shown = {name: metrics[name] for name in IN_A_LINE if name in metrics}
         print(f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {figures(shown)}", flush=True)
         return Continue()
 
-    def conclusion(self) -> str:
-        """The figures of the best epoch."""
-        assert self._best is not None  # at least one epoch was reported
+    def conclusion(self) -> str | None:
+        """The figures of the best epoch; None if no epoch had a finite val_loss."""
+        if self._best is None:
+            return None
         epoch, metrics = self._best
         return f"best epoch {epoch}: {figures(metrics, 'val_')}"
 
@@ -52,13 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 done, 1 the training failed, 2 bad input, 130 Ctrl-C."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    config = nested(options.set)
     try:
+        config = nested(options.set)
         trainer.check_config(config)
     except ValueError as error:
         parser.error(str(error))
-    if options.out is not None and options.out.is_dir() and any(options.out.iterdir()):
-        parser.error(f"--out must name a new or empty folder, found {options.out} with files in it")
+    out = options.out
+    if out is not None and out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        what = "a folder with files in it" if out.is_dir() else "a file"
+        parser.error(f"--out must name a new or empty folder, found {out}, {what}")
     with contextlib.ExitStack() as stack:
         folder = options.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trainer-")))
         return _run(options, config, folder.absolute())
@@ -81,6 +87,8 @@ def nested(assignments: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         place = config
         for name in outer:
             place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"{name} must hold either a value or {name}.{last}, found both")
         place[last] = value
     return config
 
@@ -105,7 +113,11 @@ def _run(options: argparse.Namespace, config: Mapping[str, Any], folder: Path) -
     if isinstance(outcome, Raised):
         print(f"the training failed: {outcome.message}", file=sys.stderr)
         return 1
-    print(printer.conclusion())
+    conclusion = printer.conclusion()
+    if conclusion is None:
+        print("the training failed: val_loss was not finite in any epoch; lower lr?", file=sys.stderr)
+        return 1
+    print(conclusion)
     if options.test:
         tested = trainer.test(Trial(spec, None, options.device))
         print(f"test: {figures(tested)}")
@@ -136,9 +148,9 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _scalar(text: str) -> Any:
-    """A whole number, a number, true or false, else the text itself."""
-    if text in ("true", "false"):
-        return text == "true"
+    """A whole number, a number, true, false or null, else the text itself."""
+    if text in WORDS:
+        return WORDS[text]
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             return kind(text)

@@ -12,7 +12,7 @@ from trainer.signature import Signature
 
 
 def constant_loss(settings: Settings, targets: Tensor, signature: Signature) -> float:
-    """The mean loss of the best constant: the classes' shares in ``targets``, the targets' mean or median."""
+    """The mean loss of a constant: the classes' shares in ``targets``, or their mean (mae: median)."""
     constant = (_logits if signature.task == "classification" else _numbers)(settings, targets, signature)
     output = constant.expand(len(targets), -1)
     return mean_loss(output, Batch(targets, targets), settings.plain()).item()

@@ -15,7 +15,8 @@ class Batch:
         targets: classes (samples,) int64, or their probabilities (samples, classes) float32 where rows were
             mixed; numbers (samples, outputs) float32.
         weights: how much each sample counts in the loss that is minimised, (samples,), 1 on average over
-            the training split; None is the same for all.
+            the training split; where classes were mixed (samples, classes), how much each class of a sample
+            counts; None is the same for all.
     """
 
     inputs: Tensor

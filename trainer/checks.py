@@ -24,6 +24,10 @@ def check(settings: Settings, signature: Signature) -> None:
 
 def _images(settings: Settings, signature: Signature) -> list[str]:
     if signature.is_image:
+        if settings.saturation and signature.input_shape[0] != 3:
+            channels = signature.input_shape[0]
+            found = f"data: {settings.data} has {channels}"
+            return [f"saturation needs images of 3 channels, and {found}: leave saturation out"]
         return []
     shape = f"data: {settings.data} has rows of shape {signature.input_shape}"
     problems = [

@@ -20,16 +20,19 @@ MEGABYTE = 2**20
 
 def prepare(settings: LoopSettings, device: str) -> None:
     """Set what torch keeps for the whole process; every training sets all of it."""
+    if is_cuda(device):
+        # cuBLAS reads it once, when it is first used; it is as large as its own default on recent GPUs.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.cuda.set_device(device)
+        torch.cuda.init()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        torch.cuda.reset_peak_memory_stats(device)
+    if settings.compile:
+        torch.compiler.reset()  # what earlier trials compiled counts against a limit
     torch.backends.cuda.matmul.allow_tf32 = settings.tf32
     torch.backends.cudnn.allow_tf32 = settings.tf32
-    if settings.deterministic:
-        # cuBLAS reads it when it is first used.
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(settings.deterministic)
     # With deterministic algorithms cuDNN must not choose by measuring either.
     torch.backends.cudnn.benchmark = not settings.deterministic
-    if is_cuda(device):
-        torch.cuda.reset_peak_memory_stats(device)
 
 
 def is_cuda(device: str) -> bool:

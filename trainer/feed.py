@@ -19,6 +19,7 @@ from trainer.settings import LoopSettings
 from trainer.signature import Signature
 
 EVALUATION_NUMBERS = 2**20
+PREPARED_NUMBERS = 2**24  # at a time
 MEMORY_SHARE = 0.25  # of the device's free memory, that a split may take under ``loader: auto``
 Prepare = Callable[[Tensor], Tensor]
 
@@ -93,6 +94,18 @@ def resident(split: Split | LazySplit, settings: LoopSettings, where: str) -> Sp
     return split.to(where)
 
 
+def prepared(inputs: Tensor, prepare: Prepare) -> Tensor:
+    """All of ``inputs`` prepared, a part at a time: what ``prepare`` makes on the way takes memory too."""
+    rows = max(PREPARED_NUMBERS // inputs[0].numel(), 1)
+    if len(inputs) <= rows:
+        return prepare(inputs)
+    first = prepare(inputs[:1])
+    whole = first.new_empty((len(inputs), *first.shape[1:]))
+    for start in range(0, len(inputs), rows):
+        whole[start : start + rows] = prepare(inputs[start : start + rows])
+    return whole
+
+
 class Shuffled:
     """Rows on the device, in a new order every pass."""
 
@@ -104,7 +117,7 @@ class Shuffled:
         generator: torch.Generator,
         weights: Tensor | None,
     ) -> None:
-        self._inputs = split.inputs if prepare is None else prepare(split.inputs)
+        self._inputs = split.inputs if prepare is None else prepared(split.inputs, prepare)
         self._targets = split.targets
         self._weights = None if weights is None else weights.to(split.targets.device)
         self._stops = stops(len(split), size)
@@ -135,7 +148,7 @@ class InOrder:
         # A pass may run under inference mode, and what is made there can never be trained on.
         with torch.inference_mode(False):
             split = resident(self._split, self._settings, self._where)
-            return Split(self._prepare(split.inputs), split.targets)
+            return Split(prepared(split.inputs, self._prepare), split.targets)
 
     def __len__(self) -> int:
         return -(-len(self._split) // self._size)

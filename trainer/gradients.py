@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
 from trainer.settings import LoopSettings
 
@@ -47,11 +47,14 @@ def clip(settings: LoopSettings, model: nn.Module, *, measure: bool) -> Tensor |
     if not measure and settings.clip_value is None and settings.clip_norm is None:
         return None
     parameters = [p for p in model.parameters() if p.grad is not None]
-    norm = get_total_norm([p.grad for p in parameters if p.grad is not None]) if measure else None
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = get_total_norm(gradients) if measure else None
     if settings.clip_value is not None:
         clip_grad_value_(parameters, settings.clip_value)
     if settings.clip_norm is not None:
-        clip_grad_norm_(parameters, settings.clip_norm)
+        # Measured once where nothing lies between the measure and the clipping.
+        total = norm if settings.clip_value is None and norm is not None else get_total_norm(gradients)
+        clip_grads_with_norm_(parameters, settings.clip_norm, total)
     return norm
 
 

@@ -37,10 +37,11 @@ def mean_loss(output: Tensor, batch: Batch, settings: LossSettings) -> Tensor:
     """
     if output.dtype in (torch.bfloat16, torch.float16):
         output = output.float()
-    reduction = "mean" if batch.weights is None else "none"
-    loss = _loss(output, batch.targets, settings, reduction)
     if batch.weights is None:
-        return loss
+        return _loss(output, batch.targets, settings, "mean")
+    if batch.weights.ndim == 2:
+        return _weighted_classes(output, batch.targets * batch.weights, settings)
+    loss = _loss(output, batch.targets, settings, "none")
     return (loss.flatten(1).mean(1) if loss.ndim > 1 else loss).mul(batch.weights).mean()
 
 
@@ -55,6 +56,18 @@ def sample_weights(settings: LossSettings, targets: Tensor) -> Tensor | None:
     counts = torch.bincount(targets)
     weights = len(targets) / ((counts > 0).sum() * counts)  # inf for a class that no row picks
     return weights[targets].float()
+
+
+def _weighted_classes(output: Tensor, terms: Tensor, settings: LossSettings) -> Tensor:
+    """The loss of mixed rows: ``terms``, (samples, classes), are their probabilities times their weights."""
+    if settings.loss == "bce":
+        logit = output.flatten()
+        terms = terms.to(output.dtype)
+        losses = terms[:, 1] * functional.softplus(-logit) + terms[:, 0] * functional.softplus(logit)
+        return losses.mean()
+    smoothing, classes = settings.label_smoothing, terms.shape[1]
+    smooth = (1 - smoothing) * terms + smoothing / classes * terms.sum(1, keepdim=True)
+    return functional.cross_entropy(output, smooth.to(output.dtype))
 
 
 def _loss(output: Tensor, targets: Tensor, settings: LossSettings, reduction: str) -> Tensor:

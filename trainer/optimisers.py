@@ -14,6 +14,9 @@ from trainer.settings import OptimizerSettings
 
 FUSED_DEVICES = ("cpu", "cuda")
 Parameters = Mapping[str, inspect.Parameter]
+# How the keys are called that stand for parameters of another name.
+NAMES = {"betas": "beta1 or beta2", "alpha": "smoothing", "decoupled_weight_decay": "decoupled"}
+REFUSED = ("differentiable", "capturable", "maximize")  # not what this loop does
 
 
 def build_optimizer(
@@ -33,17 +36,15 @@ def build_optimizer(
     kind: type[optim.Optimizer] = getattr(optim, CLASSES[name])
     known = inspect.signature(kind).parameters
     options = settings.optimizer_options
-    _check_options(options, name, known)
+    keys = _keys(settings, name, known)
+    _check_options(options, name, known, keys)
     parameters = list(parameters)
-    arguments = {
-        **_keys(settings, name, known),
-        **_kernels(parameters[0].device.type, options, known),
-        **options,
-    }
+    arguments = {**keys, **_kernels(parameters[0].device.type, options, known), **options}
     groups = _groups(parameters, exempt and bool(arguments.get("weight_decay")))
     try:
         return kind(groups, **arguments)
-    except (TypeError, ValueError) as error:  # the keys keep their rules, so an option does not
+    # The keys keep their rules, so it is an option that does not.
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise ValueError(
             f"optimizer_options must suit optimizer: {name}, found {shown(dict(options))}: {error}"
         ) from error
@@ -54,14 +55,19 @@ def learning_rate(optimizer: optim.Optimizer) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
-def _check_options(options: Mapping[str, Any], name: str, known: Parameters) -> None:
-    allowed = [option for option in known if option != "params"]
-    for option in options:
+def _check_options(options: Mapping[str, Any], name: str, known: Parameters, keys: Mapping[str, Any]) -> None:
+    allowed = [option for option in known if option not in ("params", *REFUSED, *keys)]
+    for option, value in options.items():
+        if option in keys:
+            key = NAMES.get(option, option)
+            raise ValueError(f"optimizer_options must not hold {option}, which is the key {key}: set {key}")
         if option not in allowed:
             raise ValueError(
                 f"optimizer_options must be parameters of optimizer: {name}, which are {', '.join(allowed)}; "
                 f"found {option}"
             )
+        if isinstance(known[option].default, bool) and not isinstance(value, bool):
+            raise ValueError(f"optimizer_options: {option} must be true or false, found {shown(value)}")
 
 
 def _keys(settings: OptimizerSettings, name: str, known: Parameters) -> dict[str, Any]:
@@ -74,7 +80,8 @@ def _keys(settings: OptimizerSettings, name: str, known: Parameters) -> dict[str
     }
     # Other classes take parameters of these names that mean something else.
     if name in ("sgd", "rmsprop"):
-        offered["momentum"] = settings.momentum
+        usual = 0.9 if name == "sgd" else 0.0
+        offered["momentum"] = usual if settings.momentum is None else settings.momentum
     if name == "sgd":
         offered["nesterov"] = settings.nesterov
     if name == "rmsprop":
@@ -86,7 +93,7 @@ def _keys(settings: OptimizerSettings, name: str, known: Parameters) -> dict[str
 
 def _kernels(device: str, options: Mapping[str, Any], known: Parameters) -> dict[str, bool]:
     """One kernel for all parameters, or at least one an operation, unless the options choose."""
-    if {"fused", "foreach", "differentiable"} & options.keys():
+    if {"fused", "foreach"} & options.keys():
         return {}
     if "fused" in known and device in FUSED_DEVICES:
         return {"fused": True}

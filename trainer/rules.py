@@ -7,6 +7,7 @@ import difflib
 import functools
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, get_args, get_type_hints
@@ -45,7 +46,9 @@ class Number:
     below: float = math.inf
 
     def admits(self, value: object) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if not abs(value) <= sys.float_info.max:  # nan, inf, or a whole number that is no float
             return False
         return self.low <= value <= self.high and self.above < value < self.below
 
@@ -123,7 +126,7 @@ class Maybe:
         return value is None or self.rule.admits(value)
 
     def __str__(self) -> str:
-        return str(self.rule)
+        return f"{self.rule}, or null"
 
 
 @dataclass(frozen=True)

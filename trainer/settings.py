@@ -19,8 +19,10 @@ NotNegative = Annotated[float, Number(low=0)]
 Positive = Annotated[float, Number(above=0)]
 Extra = Annotated[Mapping[str, Any], Options()]
 
+BUNDLED = ("digits", "breast_cancer", "wine", "diabetes")
 SOURCES = (
-    *("digits", "breast_cancer", "wine", "diabetes", "npz", "csv", "parquet"),
+    *BUNDLED,
+    *("npz", "csv", "parquet"),
     *("mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"),
 )
 INITS = ("default", "kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform", "orthogonal")
@@ -49,12 +51,18 @@ class DataSettings:
     image_size: Count = 32  # image_folder: side in pixels that every image is resized to
 
     def conflicts(self) -> list[str]:
-        if self.train_fraction + self.validation_fraction < 1:
-            return []
-        return [
-            "train_fraction + validation_fraction must be below 1, the test gets the rest, found "
-            f"{self.train_fraction} + {self.validation_fraction}"
-        ]
+        problems = []
+        total = self.train_fraction + self.validation_fraction
+        if total > 1 or (total == 1 and self.data in BUNDLED):
+            problems.append(
+                "train_fraction + validation_fraction must be below 1, the test gets the rest, found "
+                f"{self.train_fraction} + {self.validation_fraction}"
+            )
+        if self.data_options and ":" not in self.data:
+            problems.append(_not_your_own("data", self.data, self.data_options))
+        if self.data in ("csv", "parquet") and not self.target:
+            problems.append(f"data: {self.data} needs target, the column to predict, found none")
+        return problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +132,7 @@ class OptimizerSettings:
     lr: Positive = 1e-3
     weight_decay: NotNegative = 1e-4  # added to the gradient (coupled), or decoupled from it as in adamw
     decoupled: bool = False  # decoupled weight decay for adam, nadam and radam too
-    momentum: Fraction = 0.9  # sgd, rmsprop; 0 is plain gradient descent
+    momentum: Annotated[float | None, Maybe(Number(low=0, below=1))] = None  # null: sgd 0.9, rmsprop 0
     nesterov: bool = False  # sgd with momentum
     beta1: Fraction = 0.9  # adam and its kin
     beta2: Fraction = 0.999
@@ -154,7 +162,7 @@ class ScheduleSettings:
     end_divisor: Annotated[float, Number(low=1)] = 1e4  # one_cycle: and ends at its start divided by this
     plateau_patience: Annotated[int, Whole(0)] = 5  # epochs without a better val_loss before the rate falls
     plateau_factor: Annotated[float, Number(above=0, below=1)] = 0.5  # what the rate is then multiplied by
-    plateau_threshold: NotNegative = 1e-4  # a better val_loss is lower by more than this share
+    plateau_threshold: Fraction = 1e-4  # a better val_loss is lower by more than this share
 
     def conflicts(self) -> list[str]:
         needed = {"step": "step_epochs", "multistep": "milestones"}.get(self.schedule)
@@ -217,9 +225,18 @@ class Settings(
             problems.append(
                 f"label_smoothing: {shown(self.label_smoothing)} needs loss: cross_entropy, found {self.loss}"
             )
+        if self.model_options and ":" not in self.model:
+            problems.append(_not_your_own("model", self.model, self.model_options))
         if self.mc_dropout and self.model == "linear":
             problems.append(
                 f"mc_dropout: {self.mc_dropout} needs a model with dropout layers, found model: linear: "
                 "use mc_dropout: 0, or cnn, mlp, resnet"
             )
         return problems
+
+
+def _not_your_own(key: str, value: str, options: Mapping[str, Any]) -> str:
+    return (
+        f"{key}_options are for a function of your own, found {key}: {value} with {dict(options)}: "
+        "leave them out"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -59,6 +60,8 @@ def begin(settings: LoopSettings, seed: int, where: str) -> Generators:
 
 def feeds(recipe: Recipe[C], settings: C, data: TrainingData, where: str, generators: Generators) -> Feeds:
     """The batches of both splits."""
+    if len(data.train) < 2:
+        raise ValueError("the training split must have at least 2 rows, found 1: give more rows")
     normalise = data.normaliser.to(where)
     # Augmentation wants rows as they are; without it they are normalised once, beforehand.
     prepare = None if recipe.augments(settings) else normalise
@@ -90,7 +93,7 @@ def model(
 def facts(recipe: Recipe[C], settings: C, data: TrainingData, model: nn.Module) -> dict[str, Any]:
     """What is recorded of a trial: its number of weights, its split, the loss that a model must beat."""
     baseline = recipe.baseline(settings, data.train.targets, data.signature)
-    known = {} if baseline is None else {"baseline_loss": baseline}
+    known = {"baseline_loss": baseline} if baseline is not None and math.isfinite(baseline) else {}
     return {"parameters": parameters(model), "split": data.digest, **known}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -28,3 +29,15 @@ def load(key: str, target: str) -> Callable[..., Any]:
             f"{key}: {target} must name a function of the module {name}, found none called {attribute}"
         )
     return function  # type: ignore[no-any-return]  # mypy does not see what callable() has shown
+
+
+def check_options(
+    key: str, target: str, function: Callable[..., Any], given: tuple[Any, ...], options: Mapping[str, Any]
+) -> None:
+    """Raises ValueError unless ``function`` takes ``given`` and the keyword arguments ``options``."""
+    try:
+        inspect.signature(function).bind(*given, **options)
+    except TypeError as error:
+        raise ValueError(
+            f"{key}_options must be keyword arguments of {target}, found {dict(options)}: {error}"
+        ) from error

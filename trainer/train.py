@@ -95,10 +95,13 @@ def untrained(recipe: Recipe[C], config: Mapping[str, Any]) -> nn.Module:
     return recipe.build(recipe.resolve(settings, signature), signature)
 
 
-def refuse(kind: type[LoopSettings], config: Mapping[str, Any]) -> None:
-    """Raises ValueError naming what is wrong with ``config``, as far as it is known without reading data."""
+def refuse(kind: type[LoopSettings], config: Mapping[str, Any], *, own_data: bool = False) -> None:
+    """Raises ValueError naming what is wrong with ``config``, as far as it is known without reading data.
+
+    ``own_data``: the data does not come from the keys, so that nothing is known of it.
+    """
     settings = parse(config, kind)
-    if isinstance(settings, Settings):
+    if isinstance(settings, Settings) and not own_data:
         check_beforehand(settings)
 
 
@@ -113,9 +116,12 @@ class Functions(NamedTuple):
 
 def functions(recipe: Recipe[C]) -> Functions:
     """``train, test, build_model, check_config = functions(recipe)`` for a recipe of your own."""
+    from trainer.recipe import Standard
+
+    own_data = getattr(type(recipe), "data", None) is not Standard.data
     return Functions(
         functools.partial(fit, recipe),
         functools.partial(evaluate_best, recipe),
         functools.partial(untrained, recipe),
-        functools.partial(refuse, recipe.settings),
+        functools.partial(refuse, recipe.settings, own_data=own_data),
     )

@@ -11,7 +11,7 @@ class Trial(Protocol):
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The configuration: the keys of ``trainer.config.Settings``."""
+        """The configuration: the keys of ``trainer.settings.Settings``."""
 
     @property
     def seed(self) -> int:

@@ -23,6 +23,7 @@ from sweeps.spec import SweepSpec
 from sweeps.trial import check_target
 
 SAMPLES = 200
+PATIENCE = 120.0  # seconds; a check that takes longer decides nothing
 _DRAWS = 4_000  # of an infinite space, at most, where constraints refuse most of them
 _KEY = 3  # keeps these draws apart from the sweep's own
 
@@ -60,7 +61,10 @@ def check_configurations(spec: SweepSpec, places: tuple[Path, ...]) -> None:
         return
     drawn = list(itertools.islice(_configurations(spec), SAMPLES))
     configs = [spec.space.config(params) for params in drawn]
-    refused = _ask({"target": target, "places": [str(place) for place in places], "configs": configs})
+    try:
+        refused = _ask({"target": target, "places": [str(place) for place in places], "configs": configs})
+    except subprocess.TimeoutExpired:
+        return
     if refused is None:
         return
     shown = ", ".join(f"{name}: {value!r}" for name, value in drawn[refused["number"]].items())
@@ -76,9 +80,10 @@ def _is_defined(target: str, places: tuple[Path, ...]) -> bool:
 
 
 def _configurations(spec: SweepSpec) -> Iterator[Params]:
-    """What is tried first, then random ones (all of a small finite space) that hold the constraints."""
+    """What is tried first, then all of a small space, or random ones, that hold the constraints."""
     yield from spec.enqueue
-    if spec.space.size() is not None:
+    size = spec.space.size()
+    if size is not None and size <= SAMPLES:
         yield from spec.space.configurations()
         return
     rng = generator(spec.seed, _KEY)
@@ -94,6 +99,7 @@ def _ask(question: dict[str, Any]) -> dict[str, Any] | None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE,
     )
     answer: dict[str, Any] | None = json.loads(done.stdout) if done.stdout else None
     return answer

@@ -67,6 +67,17 @@ def test_one_bad_choice_among_many_is_found(tmp_path: Path) -> None:
         sweeps.run(sweep(tmp_path, code), results=tmp_path / "results")
 
 
+def test_a_large_finite_space_is_seen_everywhere(tmp_path: Path) -> None:
+    path = sweep(tmp_path, CHECKED)
+    text = path.read_text().replace("values: [1, 2, 3]", "values: [1, 2]")
+    path.write_text(
+        text.replace("{min: 0.0, max: 1.0}", "{min: 0, max: 999}").replace("rate: 0.5", "rate: 0")
+    )
+    (tmp_path / "checked_code.py").write_text(CHECKED.replace('config["width"] == 3', 'config["width"] == 2'))
+    with pytest.raises(UsageError, match="width: 2"):
+        sweeps.run(path, results=tmp_path / "results")
+
+
 def test_what_does_not_import_is_told_as_ever(tmp_path: Path) -> None:
     path = sweep(tmp_path, "import nothing_of_that_name\n" + CHECKED, module="broken_code")
     with pytest.raises(TargetError, match="nothing_of_that_name"):

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from trainer.data.split import assign, hold_out, scattered, stratified
+from trainer.data.split import Assignment, assign, hold_out, scattered, stratified
 from trainer.settings import DataSettings
 
 CLASSES = np.repeat(np.arange(10), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
@@ -32,8 +32,13 @@ def test_another_seed_gives_another_split_and_another_digest() -> None:
 
 def test_the_digest_is_the_hash_of_the_row_numbers() -> None:
     rows = assign(CLASSES, DataSettings(), stratify=True)
-    numbers = np.concatenate([rows.train, rows.validation, rows.test]).astype("<i8")
+    sets = (rows.train, rows.validation, rows.test)
+    numbers = np.concatenate([[len(part) for part in sets], *sets]).astype("<i8")
     assert rows.digest == hashlib.sha256(numbers.tobytes()).hexdigest()[:16]
+    # The same rows in a row, cut elsewhere, are another split.
+    assert Assignment(np.arange(20), np.arange(20, 30), np.arange(30, 40)).digest != (
+        Assignment(np.arange(30), np.arange(30, 35), np.arange(35, 40)).digest
+    )
 
 
 @pytest.mark.parametrize("fractions", [(0.6, 0.2), (0.98, 0.01), (0.01, 0.01)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +46,14 @@ def test_every_way_of_training_works(config: dict[str, Any]) -> None:
     assert all(math.isfinite(value) for value in last.values())
     assert last["train_loss"] < 1.5
     assert last["peak_memory_mb"] > 0 and last["samples_per_second"] > 0
+
+
+def test_a_fresh_process_trains_on_a_numbered_device() -> None:
+    code = (
+        "from benchmarks.training.bare import Stub; import trainer;"
+        "t = Stub({'deterministic': True}, 1, 'cuda:0'); trainer.train(t); assert t.reports"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_deterministic_curves_are_equal_to_the_bit() -> None:

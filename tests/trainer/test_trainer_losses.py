@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
+from trainer.augment import mix
 from trainer.batch import Batch
 from trainer.losses import mean_loss, resolve, sample_weights
 from trainer.rules import parse
@@ -140,3 +142,39 @@ def test_the_weighted_loss_of_a_split_is_the_mean_of_its_classes_losses() -> Non
     rows = entropies(np.eye(CLASSES)[labels])
     classes = [rows[labels == label].mean() for label in range(CLASSES)]
     assert loss({}, LOGITS, labels, weights) == pytest.approx(np.mean(classes), rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_mixed_rows_weigh_each_rows_loss_by_its_own_weight(smoothing: float) -> None:
+    random = torch.Generator().manual_seed(5)
+    batch = Batch(
+        torch.randn(8, 3, generator=random),
+        torch.arange(8) % 4,
+        torch.rand(8, generator=random) + 0.5,
+    )
+    settings = Settings(mixup=1.0, loss="cross_entropy", label_smoothing=smoothing)
+    mixed = mix(batch, settings, random, classes=4)
+    output = torch.randn(8, 4, generator=random)
+    share = mixed.targets[0, 0]  # the row before is of another class
+    assert batch.weights is not None
+
+    def each(targets: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(output, targets, reduction="none", label_smoothing=smoothing)
+
+    wanted = share * batch.weights * each(batch.targets)
+    wanted += (1 - share) * batch.weights.roll(1) * each(batch.targets.roll(1))
+    assert mean_loss(output, mixed, settings).item() == pytest.approx(wanted.mean().item(), rel=1e-5)
+
+
+def test_mixed_rows_of_two_classes_weigh_alike_with_one_logit() -> None:
+    random = torch.Generator().manual_seed(5)
+    weights = torch.tensor([0.5, 2.0])[torch.arange(6) % 2]
+    batch = Batch(torch.randn(6, 3, generator=random), torch.arange(6) % 2, weights)
+    mixed = mix(batch, Settings(mixup=1.0), random, classes=2)
+    logit = torch.randn(6, 1, generator=random)
+    both = torch.cat([torch.zeros(6, 1), logit], 1)
+    one, two = (
+        mean_loss(output, mixed, Settings(loss=name)).item()
+        for output, name in ((logit, "bce"), (both, "cross_entropy"))
+    )
+    assert one == pytest.approx(two, rel=1e-5)

@@ -50,6 +50,8 @@ def test_out_keeps_metrics_and_checkpoints(tmp_path: Path, capsys: pytest.Captur
             "model: cnn needs images (channels, height, width), and data: wine has rows",
         ),
         (["--set", "model_options.a=1", "--set", "model_options.b.c=x", "--set", "lr=0"], "lr must be"),
+        (["--set", "eps=1", "--set", "eps.a=2"], "eps must hold either a value or eps.a, found both"),
+        (["--out", __file__], "--out must name a new or empty folder"),
         (["--set", "lr"], "must be KEY=VALUE, found 'lr'"),
         (["--epochs", "0"], "must be a whole number of at least 1, found '0'"),
         (["--seed", "-1"], "must be a whole number of at least 0, found '-1'"),
@@ -69,3 +71,9 @@ def test_the_same_seed_prints_the_same() -> None:
         command = [sys.executable, "-m", "trainer", *QUICK, "--seed", seed]
         outputs.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert outputs[0] == outputs[1] != outputs[2]
+
+
+def test_a_training_without_a_finite_loss_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    wild = ["--set", "optimizer=sgd", "--set", "lr=1e30", "--set", "norm=none", "--set", "clip_norm=null"]
+    assert main(["--set", "model=mlp", *wild, "--epochs", "2", "--test"]) == 1
+    assert "val_loss was not finite in any epoch" in capsys.readouterr().err

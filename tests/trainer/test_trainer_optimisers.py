@@ -204,9 +204,17 @@ def test_kernels_are_fused_where_there_are_such(name: str) -> None:
 
 
 def test_options_reach_the_class() -> None:
-    options = {"amsgrad": True, "betas": [0.8, 0.9]}
-    used = built({"optimizer": "Adam", "optimizer_options": options}, Weights(w=START)).defaults
-    assert (used["amsgrad"], tuple(used["betas"]), used["lr"]) == (True, (0.8, 0.9), LR)
+    options = {"amsgrad": True, "fused": False}
+    used = built({"optimizer": "Adam", "optimizer_options": options, "beta1": 0.8}, Weights(w=START)).defaults
+    assert (used["amsgrad"], used["fused"], used["betas"], used["lr"]) == (True, False, (0.8, 0.999), LR)
+
+
+def test_momentum_is_each_classs_own_unless_given() -> None:
+    def momentum(**config: Any) -> float:
+        return built(config, Weights(w=START)).defaults["momentum"]
+
+    assert (momentum(optimizer="sgd"), momentum(optimizer="rmsprop")) == (0.9, 0)
+    assert momentum(optimizer="rmsprop", momentum=0.5) == 0.5
 
 
 def test_keys_of_other_classes_stay_away() -> None:
@@ -238,8 +246,21 @@ def test_keys_of_other_classes_stay_away() -> None:
         ),
         (
             {"optimizer": "rprop", "optimizer_options": {"eta": 1}},
-            "optimizer_options must be parameters of optimizer: rprop, which are lr, etas, step_sizes, "
-            "capturable, foreach, maximize, differentiable; found eta",
+            "optimizer_options must be parameters of optimizer: rprop, which are etas, step_sizes, "
+            "foreach; found eta",
+        ),
+        (
+            {"optimizer": "adam", "optimizer_options": {"betas": [0.9, 0.99]}},
+            "optimizer_options must not hold betas, which is the key beta1 or beta2: set beta1 or beta2",
+        ),
+        (
+            {"optimizer": "adam", "optimizer_options": {"amsgrad": "yes"}},
+            "optimizer_options: amsgrad must be true or false, found yes",
+        ),
+        (
+            {"optimizer": "adam", "optimizer_options": {"fused": True, "foreach": True}},
+            "optimizer_options must suit optimizer: adam, found {'fused': True, 'foreach': True}: "
+            "`fused` and `foreach` cannot be `True` together.",
         ),
         (
             {"optimizer": "adadelta", "optimizer_options": {"rho": 2}},

@@ -48,7 +48,7 @@ def test_every_default_keeps_its_own_rule() -> None:
         ("lr", True, "lr must be a number above 0, found true"),
         ("weight_decay", -1e-4, "weight_decay must be a number from 0, found -0.0001"),
         ("dropout", 1.0, "dropout must be a number from 0 below 1, found 1.0"),
-        ("momentum", 1, "momentum must be a number from 0 below 1, found 1"),
+        ("momentum", 1, "momentum must be a number from 0 below 1, or null, found 1"),
         ("label_smoothing", -0.1, "label_smoothing must be a number from 0 below 1, found -0.1"),
         ("plateau_factor", 1.5, "plateau_factor must be a number above 0 below 1, found 1.5"),
         ("plateau_patience", -1, "plateau_patience must be a whole number of at least 0, found -1"),
@@ -60,14 +60,15 @@ def test_every_default_keeps_its_own_rule() -> None:
         (
             "widths",
             "64,32",
-            "widths must be whole numbers of at least 1 joined by dashes, e.g. 128-64, found '64,32'",
+            "widths must be whole numbers of at least 1 joined by dashes, e.g. 128-64, or null, "
+            "found '64,32'",
         ),
         (
             "milestones",
             0,
-            "milestones must be whole numbers of at least 1 joined by dashes, e.g. 128-64, found 0",
+            "milestones must be whole numbers of at least 1 joined by dashes, e.g. 128-64, or null, found 0",
         ),
-        ("clip_norm", 0.0, "clip_norm must be a number above 0, found 0.0"),
+        ("clip_norm", 0.0, "clip_norm must be a number above 0, or null, found 0.0"),
         ("rotation", 200, "rotation must be a number from 0 to 180, found 200"),
         ("model_options", 3, "model_options must be a mapping of names to values, found 3"),
         ("precision", "fp8", "precision must be one of float32, bf16, fp16, found fp8"),
@@ -117,6 +118,25 @@ def test_whole_numbers_do_for_numbers() -> None:
 
 def test_what_only_another_branch_reads_is_ignored() -> None:
     assert parse({"optimizer": "adam", "momentum": 0.5, "model": "mlp", "kernel": 5}, Settings).kernel == 5
+
+
+def test_a_whole_number_too_large_for_a_float_is_no_number() -> None:
+    with pytest.raises(ValueError, match="lr must be a number above 0, found 1000"):
+        parse({"lr": 10**400}, Settings)
+
+
+def test_options_for_parts_of_ones_own_are_not_ignored() -> None:
+    message = "model_options are for a function of your own, found model: cnn with {'a': 1}: leave them out"
+    with pytest.raises(ValueError) as error:
+        parse({"model_options": {"a": 1}}, Settings)
+    assert str(error.value) == message
+
+
+def test_a_file_of_tests_leaves_all_other_rows_to_train_and_validate() -> None:
+    fractions = {"train_fraction": 0.9, "validation_fraction": 0.1}
+    assert parse({"data": "cifar10", **fractions}, Settings)
+    with pytest.raises(ValueError, match=r"must be below 1, the test gets the rest, found 0\.9 \+ 0\.1"):
+        parse(fractions, Settings)
 
 
 def test_numbers_in_a_string() -> None:

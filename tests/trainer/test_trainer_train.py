@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sweeps.messages import Interrupted, Raised, Returned
-from trainer import build_model, check_config
+from trainer import build_model, check_config, functions
 from trainer.data import load
 from trainer.recipe import Standard
 from trainer.rules import parse
@@ -178,6 +178,11 @@ def test_the_training_split_can_be_measured_in_evaluation_mode(run: Callable) ->
             "class_weights: balanced needs classes, and data: diabetes is a regression: "
             "use class_weights: none",
         ),
+        (
+            {"saturation": 0.2},
+            "saturation needs images of 3 channels, and data: digits has 1: leave",
+        ),
+        ({"data": "csv"}, "data: csv needs target, the column to predict, found none"),
         ({"schedule": "step"}, "schedule: step needs step_epochs, found none: give it, e.g. step_epochs: 10"),
     ],
     ids=lambda value: "" if isinstance(value, str) else "-".join(value),
@@ -205,6 +210,35 @@ def test_facts_of_the_trial_are_recorded(run: Callable) -> None:
     assert trained.facts["parameters"] == 650
     assert len(trained.facts["split"]) == 16
     assert trained.facts["baseline_loss"] == pytest.approx(math.log(10), abs=0.01)
+
+
+def test_a_recipe_with_data_of_its_own_is_not_judged_by_the_key_data() -> None:
+    class Elsewhere(Standard):
+        def data(self, config: Settings) -> Any:
+            raise NotImplementedError
+
+    config = {"loss": "huber", "model": "mlp"}
+    functions(Elsewhere()).check_config(config)
+    with pytest.raises(ValueError, match="loss must suit the task, found loss: huber with data: digits"):
+        functions(Standard()).check_config(config)
+
+
+def test_every_trial_of_a_process_is_compiled(run: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def backend(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> Callable:
+        compiled.append(graph)
+        return graph.forward
+
+    original = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: original(model, backend=backend))
+    counts = []
+    for width in range(8, 19):  # more models than torch compiles of one frame
+        config = {"model": "mlp", "width": width, "depth": 1, "dropout": 0.0, "compile": True}
+        assert run(config, folder=str(width)).reports
+        counts.append(len(compiled))
+        compiled.clear()
+    assert min(counts) > 0
 
 
 def test_importing_the_package_is_cheap_and_gives_functions() -> None:

@@ -17,10 +17,11 @@ from trainer.settings import AugmentSettings
 def mix(batch: Batch, settings: AugmentSettings, generator: torch.Generator, classes: int | None) -> Batch:
     """``batch`` mixed by mixup, by cutmix, or by either with equal chances where both are set.
 
-    Row i becomes s * row i + (1 - s) * row i-1, its target and its weight too. The rows come in random order,
-    so the one before is a random one. Mixup draws s from Beta(mixup, mixup); cutmix, for images, puts a
-    rectangle of the other image into this one, of the area 1 - s for s from Beta(cutmix, cutmix) before it is
-    cut off at the border; s is then what was left. Both are drawn once a batch.
+    Row i becomes s * row i + (1 - s) * row i-1, and its target too; each class of it keeps the weight of its
+    row, so that the loss is s times the one's weighted loss and 1 - s times the other's. The rows come in
+    random order, so the one before is a random one. Mixup draws s from Beta(mixup, mixup). Cutmix, for
+    images, puts a rectangle of the other image into this one, of the area 1 - s for s from Beta(cutmix,
+    cutmix) before it is cut off at the border; s is then what was left. Both are drawn once a batch.
 
     Args:
         batch: its targets become probabilities (samples, classes) float32 if they were classes.
@@ -33,11 +34,11 @@ def mix(batch: Batch, settings: AugmentSettings, generator: torch.Generator, cla
     own = shares(batch.inputs, settings, generator)
     share = own.mean()
     targets = batch.targets if classes is None else probabilities(batch.targets, classes)
-    return Batch(
-        blend(batch.inputs, own),
-        blend(targets, share),
-        None if batch.weights is None else blend(batch.weights, share),
-    )
+    weights = batch.weights
+    if weights is not None:
+        each = targets * weights.unsqueeze(1)
+        weights = torch.maximum(each, each.roll(1, 0))
+    return Batch(blend(batch.inputs, own), blend(targets, share), weights)
 
 
 def blend(rows: Tensor, own: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.data.arrays import ArraySource, Part, Parts
 from trainer.data.split import Held, hold_out
 from trainer.data.statistics import BYTE
-from trainer.places import PLACES, place_of
+from trainer.places import PLACES, file_of, place_of
 from trainer.signature import Signature
 
 Images = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -40,14 +40,7 @@ class ByteImages(ArraySource):
 
     def file(self, *names: str) -> Path:
         """The first of ``names`` that is a file in ``data_path``."""
-        folder = place_of(self.settings)
-        for name in names:
-            if (folder / name).is_file():
-                return folder / name
-        raise ValueError(
-            f"data: {self.settings.data} needs the file {' or '.join(names)} in data_path, found none in "
-            f"{folder.absolute()}: {PLACES[self.settings.data].source}"
-        )
+        return file_of(self.settings, place_of(self.settings), *names)
 
     def _checked(self, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         pixels, labels = self.images(split)

@@ -7,7 +7,7 @@ from typing import cast
 
 from trainer.data.source import Source
 from trainer.settings import DataSettings
-from trainer.targets import load
+from trainer.targets import check_options, load
 
 MEMBERS = ("signature", "for_training", "for_test")
 
@@ -18,6 +18,7 @@ def own(settings: DataSettings) -> Source:
     Raises ValueError where there is no such function, or what it returns is no ``Source``.
     """
     function = load("data", settings.data)
+    check_options("data", settings.data, function, (), settings.data_options)
     return _checked(function(**settings.data_options), settings)
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import nn
 
 from trainer.models.modes import evaluating
 from trainer.settings import Settings
 from trainer.signature import Signature
-from trainer.targets import load
+from trainer.targets import check_options, load
 
 
 def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
@@ -25,7 +21,7 @@ def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
     no module or gives something else.
     """
     factory = load("model", settings.model)
-    _check_options(factory, settings, signature)
+    check_options("model", settings.model, factory, (signature,), settings.model_options)
     model = factory(signature, **settings.model_options)
     if not isinstance(model, nn.Module):
         raise ValueError(
@@ -33,16 +29,6 @@ def own(settings: Settings, signature: Signature, outputs: int) -> nn.Module:
         )
     _check_outputs(model, settings, signature, outputs)
     return model
-
-
-def _check_options(factory: Callable[..., Any], settings: Settings, signature: Signature) -> None:
-    try:
-        inspect.signature(factory).bind(signature, **settings.model_options)
-    except TypeError as error:
-        raise ValueError(
-            f"model_options must be keyword arguments of {settings.model}, which is called with the data's "
-            f"signature and these, found {dict(settings.model_options)}: {error}"
-        ) from error
 
 
 def _check_outputs(model: nn.Module, settings: Settings, signature: Signature, outputs: int) -> None:
