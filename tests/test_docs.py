@@ -45,7 +45,7 @@ def test_the_trainers_page_works_as_printed(tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for command in [*block[1].splitlines(), "sweep run search_spaces/my_recipe.yaml"]:
         done = subprocess.run(
-            shlex.split(command),
+            shlex.split(command, comments=True),
             cwd=tmp_path,
             env=os.environ | {"PATH": path},
             capture_output=True,

@@ -5,7 +5,7 @@ Importing this package is cheap; torch is imported by the functions, in the proc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainer.settings import Settings
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["build_model", "check_config", "functions", "test", "train"]
 
 
-def check_config(config: Mapping[str, Any]) -> None:
-    """Raises ValueError naming what is wrong with ``config``, as far as it is known without reading data.
+def check_config(
+    config: Mapping[str, Any], *, searched: Collection[str] = (), epochs: int | None = None
+) -> None:
+    """Raises ValueError naming what is wrong with ``config``, before anything is trained.
 
-    ``sweep run`` and ``sweep check`` call it on configurations drawn from a space before anything starts.
+    ``searched`` are the keys that differ from trial to trial, ``epochs`` the most that one trains. ``sweep
+    run`` and ``sweep check`` call it on configurations drawn from a space.
     """
-    refuse(Settings, config)
+    refuse(Settings, config, searched=searched, epochs=epochs)
 
 
 def build_model(config: Mapping[str, Any]) -> nn.Module:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import math
 import sys
 import tempfile
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         config = nested(options.set)
-        trainer.check_config(config)
+        trainer.check_config(config, epochs=options.epochs)
     except ValueError as error:
         parser.error(str(error))
     out = options.out
@@ -121,6 +122,9 @@ def _run(options: argparse.Namespace, config: Mapping[str, Any], folder: Path) -
     if options.test:
         tested = trainer.test(Trial(spec, None, options.device))
         print(f"test: {figures(tested)}")
+        if "mc_dropout" in tested:
+            print(f"mc_dropout: {figures(tested['mc_dropout'])}")
+        (folder / "test.json").write_text(json.dumps(tested) + "\n")
     return 0
 
 

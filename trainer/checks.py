@@ -2,17 +2,81 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import json
+from collections.abc import Collection
+from typing import Any
+
 from trainer.places import PLACES, place_of
-from trainer.settings import Settings
+from trainer.settings import DataSettings, Settings
 from trainer.signature import KNOWN, Signature
+from trainer.targets import check_options, load
+
+SPLIT_KEYS = (
+    "data",
+    "data_path",
+    "split_seed",
+    "train_fraction",
+    "validation_fraction",
+    "split_column",
+    "target",
+)
 
 
 def check_beforehand(settings: Settings) -> None:
-    """`check`, as far as the data is known without being read, and whether it is there."""
-    if settings.data in KNOWN:
-        check(settings, KNOWN[settings.data])
+    """`check`, whatever has to be read for it; and whether the files and the user's parts are there.
+
+    Tables are read, once for all configurations of a space. Images are only looked for.
+    """
     if settings.data in PLACES:
         place_of(settings)
+    found = KNOWN.get(settings.data) or _read(json.dumps(_of_data(settings), sort_keys=True, default=str))
+    if isinstance(found, str):
+        raise ValueError(found)
+    check(settings, found)
+    if ":" in settings.model:
+        factory = load("model", settings.model)
+        check_options("model", settings.model, factory, (found,), settings.model_options)
+
+
+def check_searched(keys: Collection[str]) -> None:
+    """Which rows train, validate and test: trials that answer that differently cannot be compared."""
+    for key in SPLIT_KEYS:
+        if key in keys:
+            raise ValueError(
+                f"{key} decides which rows train, validate and test, and must not be searched, since what "
+                "one trial is tested on would train another: set it under fixed"
+            )
+
+
+def check_length(settings: Settings, epochs: int | None) -> None:
+    """``epochs``: the most of one trial, if they are known."""
+    if epochs is not None and settings.warmup_epochs >= epochs:
+        raise ValueError(too_long_a_warmup(settings.warmup_epochs, epochs))
+
+
+def too_long_a_warmup(warmup: int, epochs: int) -> str:
+    """What is said of a warm-up that leaves no epoch."""
+    return (
+        f"warmup_epochs must be below the number of epochs, which is {epochs}, found {warmup}: lower it, or "
+        "give more epochs"
+    )
+
+
+def _of_data(settings: Settings) -> dict[str, Any]:
+    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(DataSettings)}
+
+
+@functools.cache
+def _read(part: str) -> Signature | str:
+    """The signature of the data, or what is wrong with it: a space's configurations share it."""
+    from trainer.data import load as load_data
+
+    try:
+        return load_data(DataSettings(**json.loads(part))).signature
+    except ValueError as error:
+        return str(error)
 
 
 def check(settings: Settings, signature: Signature) -> None:

@@ -19,19 +19,25 @@ class Signature:
         task: classification targets are int64 of shape (samples,), regression targets float32 of shape
             (samples, outputs).
         target_scale: regression: what a deviation of 1 of the targets stands for in their own unit.
+        target_mean: regression: the training targets' mean in their own unit, one an output.
+        classes: the names of the classes in the order of their numbers, where they have any.
+        columns: the names of the inputs' columns, where they have any.
     """
 
     input_shape: tuple[int, ...]
     outputs: int
     task: Task = "classification"
     target_scale: float = 1.0
+    target_mean: tuple[float, ...] = ()
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def is_image(self) -> bool:
         return len(self.input_shape) == 3
 
 
-# Diabetes' target_scale depends on the split; nothing that is checked beforehand does.
+# Diabetes' target_scale and target_mean depend on the split; nothing that is checked beforehand does.
 KNOWN: Mapping[str, Signature] = {
     "digits": Signature((1, 8, 8), 10),
     "breast_cancer": Signature((30,), 2),

@@ -200,7 +200,7 @@ def test(recipe: Recipe[C], settings: C, model: nn.Module, data: TestData, where
     meter = recipe.meter(settings, data.signature)
     loss = partial(recipe.loss, config=settings.plain())
     (values,) = read(evaluate(model, feed, meter, loss, device.autocast(settings, where)))
-    result = {**values, "samples": len(data.test), **meter.details()}
+    result = {**values, "samples": len(data.test), **meter.details(), "preprocessing": data.preprocessing()}
     if settings.mc_dropout:
         result["mc_dropout"] = mc_dropout(model, feed, data.signature, settings.mc_dropout)
     return result

@@ -6,10 +6,10 @@ torch is imported by the functions, so that importing the package stays cheap.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from trainer.checks import check_beforehand
+from trainer.checks import check_beforehand, check_length, check_searched
 from trainer.rules import parse
 from trainer.settings import LoopSettings, Settings
 from trainer.trial import Trial
@@ -75,7 +75,8 @@ def evaluate_best(recipe: Recipe[C], trial: Trial) -> dict[str, Any]:
     """Evaluate the best epoch on the test split.
 
     Returns ``loss`` and the task's metrics, ``samples``, for classes ``confusion`` (a row a true class, a
-    column a predicted one), and with ``mc_dropout`` set what the stochastic passes gave.
+    column a predicted one), ``preprocessing`` (from raw rows to the model's inputs, from its outputs to
+    answers), and with ``mc_dropout`` set what the stochastic passes gave.
     """
     from trainer import stages
 
@@ -95,14 +96,25 @@ def untrained(recipe: Recipe[C], config: Mapping[str, Any]) -> nn.Module:
     return recipe.build(recipe.resolve(settings, signature), signature)
 
 
-def refuse(kind: type[LoopSettings], config: Mapping[str, Any], *, own_data: bool = False) -> None:
-    """Raises ValueError naming what is wrong with ``config``, as far as it is known without reading data.
+def refuse(
+    kind: type[LoopSettings],
+    config: Mapping[str, Any],
+    *,
+    searched: Collection[str] = (),
+    epochs: int | None = None,
+    own_data: bool = False,
+) -> None:
+    """Raises ValueError naming what is wrong with ``config``, before anything is trained.
 
-    ``own_data``: the data does not come from the keys, so that nothing is known of it.
+    Files of tables are read for it, once; images are not. ``searched`` are the keys that differ from trial to
+    trial, ``epochs`` the most that one trains. ``own_data``: the data does not come from the keys.
     """
+    check_searched(searched)
     settings = parse(config, kind)
-    if isinstance(settings, Settings) and not own_data:
-        check_beforehand(settings)
+    if isinstance(settings, Settings):
+        check_length(settings, epochs)
+        if not own_data:
+            check_beforehand(settings)
 
 
 class Functions(NamedTuple):
@@ -111,7 +123,7 @@ class Functions(NamedTuple):
     train: Callable[[Trial], None]
     test: Callable[[Trial], dict[str, Any]]
     build_model: Callable[[Mapping[str, Any]], nn.Module]
-    check_config: Callable[[Mapping[str, Any]], None]
+    check_config: Callable[..., None]
 
 
 def functions(recipe: Recipe[C]) -> Functions:

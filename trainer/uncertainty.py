@@ -33,8 +33,8 @@ def mc_dropout(model: nn.Module, feed: Feed, signature: Signature, passes: int) 
     - ``entropy``: the mean of H(p); ``mutual_information``: the mean of H(p) - mean_t H(p_t), which is what
       the passes disagree on, where the rest is what each of them is unsure of.
 
-    For numbers ``rmse`` of the mean, in the targets' own unit, and ``predictive_mean`` and
-    ``predictive_deviation`` over the passes, (samples, outputs), of targets with mean 0 and deviation 1.
+    For numbers, all in the targets' own unit: ``rmse`` of the mean, and ``predictive_mean`` and
+    ``predictive_deviation`` over the passes, (samples, outputs).
 
     Dropout inside attention or recurrent layers stays off.
     """
@@ -95,10 +95,12 @@ def _told_of_classes(samples: dict[str, Tensor], signature: Signature) -> dict[s
 
 
 def _told_of_numbers(samples: dict[str, Tensor], signature: Signature) -> dict[str, Any]:
+    scale = signature.target_scale
+    middle = samples["mean"].new_tensor(signature.target_mean or (0.0,))
     return {
-        "rmse": samples["error"].square().mean().sqrt().item() * signature.target_scale,
-        "predictive_mean": rounded(samples["mean"]),
-        "predictive_deviation": rounded(samples["deviation"]),
+        "rmse": samples["error"].square().mean().sqrt().item() * scale,
+        "predictive_mean": rounded(samples["mean"] * scale + middle),
+        "predictive_deviation": rounded(samples["deviation"] * scale),
     }
 
 

@@ -13,8 +13,7 @@ decides:
                            noise): the classes are as good as before, the probabilities worse
     still improving        val_loss has its best in the last tenth of the epochs (at least the last two) and
                            fell by more than 5% in the last quarter
-    underfitting           train_loss ended above half of the baseline, and fell by less than 5% in the last
-                           quarter
+    underfitting           train_loss ended above half of the baseline
     good fit               none of these
 
 Without both ``train_loss`` and ``val_loss`` only three of them can be told, from the objective alone:
@@ -138,8 +137,7 @@ def _of_losses(known: Losses, baseline: float) -> str:
         return f"{word} since epoch {known.epochs[best]}"
     if val.best_is_late and _counts(val, val.last_fall, IMPROVING * abs(val.quarter), baseline):
         return "still improving"
-    falls = _counts(train, train.last_fall, IMPROVING * abs(train.quarter), baseline)
-    return "underfitting" if train.end > UNDERFIT * baseline and not falls else "good fit"
+    return "underfitting" if train.end > UNDERFIT * baseline else "good fit"
 
 
 def _of_objective(values: list[float], name: str, goal: Goal, baseline: float | None) -> str | None:

@@ -1,7 +1,8 @@
 """Configurations of the space shown to the user's code before anything starts, where it asks to see them.
 
 A module that defines ``check_config(config)`` beside its training function is given configurations drawn from
-the space, in a process of its own; a ValueError it raises is bad input, not a failed trial.
+the space, in a process of its own; a ValueError it raises is bad input, not a failed trial. Where it takes
+them it also gets ``searched``, the names of the parameters, and ``epochs``, the most of one trial.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _DRAWS = 4_000  # of an infinite space, at most, where constraints refuse most o
 _KEY = 3  # keeps these draws apart from the sweep's own
 
 _ASK = """
-import json, os, sys
+import inspect, json, os, sys
 from pathlib import Path
 from sweeps.errors import TargetError
 from sweeps.trial import Config, load_function
@@ -39,12 +40,17 @@ try:
     check = load_function(asked["target"], [Path(place) for place in asked["places"]])
 except TargetError:
     sys.exit()
+takes = inspect.signature(check).parameters
+known = {name: value for name, value in asked["known"].items() if name in takes}
+refused = {}
 for number, config in enumerate(asked["configs"]):
     try:
-        check(Config(config))
+        check(Config(config), **known)
     except ValueError as error:
-        json.dump({"number": number, "message": str(error)}, answer)
-        break
+        refused.setdefault(str(error), []).append(number)
+for message, numbers in list(refused.items())[:1]:
+    told = {"message": message, "number": numbers[0], "all": len(numbers) == len(asked["configs"])}
+    json.dump(told, answer)
 """
 
 
@@ -62,11 +68,20 @@ def check_configurations(spec: SweepSpec, places: tuple[Path, ...]) -> None:
     drawn = list(itertools.islice(_configurations(spec), SAMPLES))
     configs = [spec.space.config(params) for params in drawn]
     try:
-        refused = _ask({"target": target, "places": [str(place) for place in places], "configs": configs})
+        refused = _ask(
+            {
+                "target": target,
+                "places": [str(place) for place in places],
+                "configs": configs,
+                "known": {"searched": [p.name for p in spec.space.parameters], "epochs": spec.epochs},
+            }
+        )
     except subprocess.TimeoutExpired:
         return
     if refused is None:
         return
+    if refused["all"]:
+        raise UsageError(refused["message"])
     shown = ", ".join(f"{name}: {value!r}" for name, value in drawn[refused["number"]].items())
     raise UsageError(f"{refused['message']} (in a configuration of this space: {shown})")
 

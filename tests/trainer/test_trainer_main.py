@@ -73,6 +73,13 @@ def test_the_same_seed_prints_the_same() -> None:
     assert outputs[0] == outputs[1] != outputs[2]
 
 
+def test_out_keeps_the_test_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*QUICK, "--set", "mc_dropout=3", "--test", "--out", str(tmp_path / "out")]) == 0
+    assert "mc_dropout: passes 3  accuracy 0." in capsys.readouterr().out
+    tested = json.loads((tmp_path / "out" / "test.json").read_text())
+    assert len(tested["mc_dropout"]["predictive_entropy"]) == tested["samples"] == 359
+
+
 def test_a_training_without_a_finite_loss_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     wild = ["--set", "optimizer=sgd", "--set", "lr=1e30", "--set", "norm=none", "--set", "clip_norm=null"]
     assert main(["--set", "model=mlp", *wild, "--epochs", "2", "--test"]) == 1

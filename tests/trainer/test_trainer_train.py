@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,48 @@ def test_facts_of_the_trial_are_recorded(run: Callable) -> None:
     assert trained.facts["parameters"] == 650
     assert len(trained.facts["split"]) == 16
     assert trained.facts["baseline_loss"] == pytest.approx(math.log(10), abs=0.01)
+
+
+def test_what_a_table_holds_is_known_before_anything_trains(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("size,city,price\n" + "".join(f"{i},{'ab'[i % 2]},{i * 1.5}\n" for i in range(30)))
+    config = {"data": "csv", "data_path": str(path), "target": "price", "model": "mlp"}
+    check_config(config)
+    for change, message in (
+        ({"flip": 0.5}, r"flip needs images .* rows of shape \(3,\)"),
+        ({"loss": "bce"}, "loss must suit the task"),
+        ({"target": "prize"}, "prize"),
+        ({"model": "my_models_nowhere:build"}, "found no module my_models_nowhere"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_config({**config, **change})
+    path.write_text("size,city,price\n")
+    with pytest.raises(ValueError, match=r"data: csv needs rows, found none in .*table2\.csv"):
+        path.rename(tmp_path / "table2.csv")
+        check_config({**config, "data_path": str(tmp_path / "table2.csv")})
+
+
+def test_a_test_tells_how_to_prepare_rows_for_the_model(run: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    rows = [(i % 7, "ab"[i % 2], 100 + 3 * (i % 7)) for i in range(60)]
+    path.write_text("size,city,price\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    config = {"data": "csv", "data_path": str(path), "target": "price", "task": "regression", "lr": 0.05}
+    trained = run({**config, "model": "linear"}, epochs=60)
+    told = trained.test()["preprocessing"]
+    assert told["inputs"]["columns"] == ["size", "city=a", "city=b"]
+
+    state = torch.load(trained.spec.directory / "best.pt", weights_only=True)["objects"]["model"]
+    model = build_model({**config, "model": "linear"}).eval()
+    model.load_state_dict(state)
+    raw = torch.tensor([[2.0, 1.0, 0.0], [5.0, 0.0, 1.0]])
+    inputs = (raw * told["inputs"]["scale"] - torch.tensor(told["inputs"]["mean"])) / torch.tensor(
+        told["inputs"]["deviation"]
+    )
+    answers = model(inputs) * told["targets"]["scale"] + torch.tensor(told["targets"]["mean"])
+    assert answers.flatten().tolist() == pytest.approx([106, 115], abs=1.5)
+
+    classes = run({"data": "csv", "data_path": str(path), "target": "city", "model": "linear"}, folder="two")
+    assert classes.test()["preprocessing"]["targets"] == {"classes": ["a", "b"]}
 
 
 def test_a_recipe_with_data_of_its_own_is_not_judged_by_the_key_data() -> None:

@@ -20,7 +20,7 @@ from trainer.signature import Signature
 from trainer.uncertainty import mc_dropout
 
 ROWS = Signature((6,), 3)
-NUMBERS = Signature((6,), 2, "regression", target_scale=10.0)
+NUMBERS = Signature((6,), 2, "regression", target_scale=10.0, target_mean=(3.0, -5.0))
 
 
 @dataclass
@@ -108,8 +108,8 @@ def test_numbers_get_mean_and_deviation_and_an_error_in_their_own_unit() -> None
     error = each.mean(0) - feed.targets.numpy()
     assert told["passes"] == 6 and json.loads(json.dumps(told)) == told
     assert told["rmse"] == pytest.approx(10 * math.sqrt((error**2).mean()), abs=1e-5)
-    np.testing.assert_allclose(told["predictive_mean"], each.mean(0), atol=2e-6)
-    np.testing.assert_allclose(told["predictive_deviation"], each.std(0), atol=2e-6)
+    np.testing.assert_allclose(told["predictive_mean"], 10 * each.mean(0) + NUMBERS.target_mean, atol=2e-5)
+    np.testing.assert_allclose(told["predictive_deviation"], 10 * each.std(0), atol=2e-5)
     assert np.min(told["predictive_deviation"]) > 0
 
 

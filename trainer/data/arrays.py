@@ -38,6 +38,8 @@ class Parts:
         held: the validation or the test split.
         classes: their number; None for a regression.
         scale: what raw inputs are multiplied by.
+        names: of the classes, where they have any.
+        columns: the names of the inputs' columns, where they have any.
     """
 
     train: Part
@@ -45,6 +47,8 @@ class Parts:
     rows: Assignment
     classes: int | None
     scale: float = 1.0
+    names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 class ArraySource(ABC):
@@ -82,11 +86,12 @@ def _finish(parts: Parts) -> tuple[Signature, Split, Split]:
     train, held = parts.train, parts.held
     shape = train.inputs.shape[1:]
     if parts.classes is not None:
-        signature = Signature(shape, parts.classes)
+        signature = Signature(shape, parts.classes, classes=parts.names, columns=parts.columns)
         return signature, _split(train.inputs, train.targets), _split(held.inputs, held.targets)
     targets, scale = standardised(train.targets, train.targets)
     others, _ = standardised(held.targets, train.targets)
-    signature = Signature(shape, targets.shape[1], "regression", scale)
+    mean = tuple(train.targets.mean(0).tolist())
+    signature = Signature(shape, targets.shape[1], "regression", scale, mean, columns=parts.columns)
     return signature, _split(train.inputs, targets), _split(held.inputs, others)
 
 

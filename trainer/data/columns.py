@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +22,17 @@ MOST_CATEGORIES = 1000  # more of them are names or dates, and their columns wou
 
 def encode(
     frame: pd.DataFrame, train: Rows, held: Rows, which: Held, settings: DataSettings
-) -> tuple[Singles, Singles]:
-    """Inputs (rows, columns) of the training rows and of the held ones, from these columns alone.
+) -> tuple[Singles, Singles, tuple[str, ...]]:
+    """Inputs (rows, columns) of the training rows and of the held ones, and the names of their columns.
 
     A column whose training cells are all numbers, or empty, is one; every other holds categories: the
     training rows' own, in sorted order. ``one_hot`` gives a column of 0 and 1 for each of them, none of them
-    1 for an unknown one; ``ordinal`` its place, -1 for an unknown one.
+    1 for an unknown one, and they are called name=category; ``ordinal`` its place, -1 for an unknown one.
     """
-    pairs = [_column(frame[name], train, held, which, settings) for name in frame.columns]
-    return np.concatenate([a for a, _ in pairs], 1), np.concatenate([b for _, b in pairs], 1)
+    first, second, names = zip(
+        *(_column(frame[name], train, held, which, settings) for name in frame.columns), strict=True
+    )
+    return np.concatenate(first, 1), np.concatenate(second, 1), tuple(itertools.chain(*names))
 
 
 def as_numbers(column: pd.Series[Any]) -> NDArray[np.float64] | None:
@@ -55,7 +58,7 @@ def as_strings(column: pd.Series[Any]) -> NDArray[np.str_]:
 
 def _column(
     column: pd.Series[Any], train: Rows, held: Rows, which: Held, settings: DataSettings
-) -> tuple[Singles, Singles]:
+) -> tuple[Singles, Singles, list[str]]:
     first, second = column.iloc[train], column.iloc[held]
     values = as_numbers(first)
     if values is None:
@@ -67,12 +70,12 @@ def _column(
             f"in the {which} split: correct it, or use drop_columns: {column.name}"
         )
     a, b = filled(values, others, f"the column {column.name}", ["training", which], settings)
-    return a[:, None], b[:, None]
+    return a[:, None], b[:, None], [str(column.name)]
 
 
 def _categories(
     train: pd.Series[Any], held: pd.Series[Any], which: Held, settings: DataSettings
-) -> tuple[Singles, Singles]:
+) -> tuple[Singles, Singles, list[str]]:
     known, places = np.unique(as_strings(train.dropna()), return_inverse=True)
     empty = int(train.isna().sum() + held.isna().sum())
     refuse_empty(empty, f"the column {train.name}", ["training", which], settings)
@@ -85,8 +88,9 @@ def _categories(
     gap = -1 if settings.missing == "zero" else int(np.bincount(places).argmax())
     first, second = _places(train, known, gap), _places(held, known, gap)
     if settings.categorical == "ordinal":
-        return first[:, None].astype(np.float32), second[:, None].astype(np.float32)
-    return _one_hot(first, len(known)), _one_hot(second, len(known))
+        return first[:, None].astype(np.float32), second[:, None].astype(np.float32), [str(train.name)]
+    names = [f"{train.name}={category}" for category in known]
+    return _one_hot(first, len(known)), _one_hot(second, len(known)), names
 
 
 def _places(column: pd.Series[Any], known: NDArray[np.str_], gap: int) -> NDArray[np.intp]:

@@ -39,6 +39,8 @@ class Frame(ArraySource):
         """The training split and one other."""
         path = place_of(self.settings)
         frame = self.frame(path)
+        if frame.empty:
+            raise ValueError(f"data: {self.settings.data} needs rows, found none in {path}")
         _check_columns(frame, path, self.settings)
         targets = frame[self.settings.target]
         rows = _rows(frame, targets, self.settings)
@@ -46,12 +48,14 @@ class Frame(ArraySource):
         sample = _values(targets.iloc[rows.train] if self.settings.split_column else targets)
         task, text = task_of(sample, self.settings), sample.dtype.kind == "U"
         train, held = (_values(targets.iloc[part], text=text) for part in (rows.train, rows.held(which)))
-        first, second, classes = encoded(train, held, which, task, self.settings)
-        if classes is not None:
+        first, second, names = encoded(train, held, which, task, self.settings)
+        if names is not None:
             _check_test_classes(train, targets.iloc[rows.test], text=text)
         inputs = _inputs(frame, path, self.settings)
-        x_train, x_held = encode(inputs, rows.train, rows.held(which), which, self.settings)
-        return Parts(Part(x_train, first), Part(x_held, second), rows, classes)
+        x_train, x_held, columns = encode(inputs, rows.train, rows.held(which), which, self.settings)
+        classes = None if names is None else len(names)
+        parts = Part(x_train, first), Part(x_held, second)
+        return Parts(*parts, rows, classes, names=names or (), columns=columns)
 
 
 class Csv(Frame):

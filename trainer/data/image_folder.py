@@ -55,7 +55,8 @@ class ImageFolder:
         """Read from the folders' names."""
         folder, split = self._folder()
         side = self._settings.image_size
-        return Signature((3, side, side), len(_classes(folder / "train" if split else folder)))
+        classes = _classes(folder / "train" if split else folder)
+        return Signature((3, side, side), len(classes), classes=tuple(classes))
 
     def for_training(self) -> TrainingData:
         """Training and validation images."""

@@ -52,7 +52,7 @@ class Npz(ArraySource):
         return self._parts(train, held, which, rows, task_of(train[1], self.settings))
 
     def _parts(self, train: Pair, held: Pair, which: Held, rows: Assignment, task: Task) -> Parts:
-        first, second, classes = encoded(train[1], held[1], which, task, self.settings)
+        first, second, names = encoded(train[1], held[1], which, task, self.settings)
         is_bytes = train[0].dtype == np.uint8 and train[0].ndim == 4
         inputs, others = train[0], held[0]
         if not is_bytes:
@@ -60,7 +60,8 @@ class Npz(ArraySource):
                 _floats(inputs), _floats(others), "the array x", ["training", which], self.settings
             )
         scale = BYTE if is_bytes else 1.0
-        return Parts(Part(inputs, first), Part(others, second), rows, classes, scale)
+        classes = None if names is None else len(names)
+        return Parts(Part(inputs, first), Part(others, second), rows, classes, scale, names or ())
 
 
 def _opened(path: Path) -> NpzFile:

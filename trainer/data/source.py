@@ -6,7 +6,7 @@ Neither leads to the other, so that a training function cannot reach the test sp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -98,6 +98,23 @@ class TestData:
     signature: Signature
     test: Split | LazySplit
     normaliser: Normaliser
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What turns raw rows into the model's inputs, and its outputs into answers, as JSON data.
+
+        ``inputs``: ``shape``, ``columns`` where they have names, ``scale``, then ``mean`` and ``deviation``
+        (one a column or channel): a model takes (raw * scale - mean) / deviation. ``targets``: for classes
+        their number and names, for numbers ``mean`` and ``scale``: an answer is output * scale + mean.
+        """
+        known, norm = self.signature, self.normaliser
+        inputs: dict[str, Any] = {"shape": list(known.input_shape), "scale": norm.scale}
+        if known.columns:
+            inputs["columns"] = list(known.columns)
+        if norm.mean is not None and norm.deviation is not None:
+            inputs |= {"mean": norm.mean.flatten().tolist(), "deviation": norm.deviation.flatten().tolist()}
+        if known.task == "regression":
+            return {"inputs": inputs, "targets": {"mean": known.target_mean, "scale": known.target_scale}}
+        return {"inputs": inputs, "targets": {"classes": list(known.classes) or known.outputs}}
 
 
 class Source(Protocol):

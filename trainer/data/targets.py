@@ -35,8 +35,14 @@ def task_of(values: NDArray[Any], settings: DataSettings) -> Task:
         )
     if settings.task != "auto":
         return settings.task
+    distinct = len(np.unique(values)) if classes else 0
+    if values.dtype.kind in TEXT and distinct > max(MOST_CLASSES, len(values) // 2):
+        raise ValueError(
+            f"a target of strings is a classification, found {distinct} different ones in {len(values)} "
+            f"rows, such as {shown(str(values[0]))}: are they numbers with a text among them? mend it, "
+            "or set task: classification"
+        )
     if classes and values.dtype.kind not in TEXT + "b":
-        distinct = len(np.unique(values))
         classes = distinct <= min(MOST_CLASSES, len(values) // 2)
     return "classification" if classes else "regression"
 
@@ -77,12 +83,13 @@ def numbers(values: NDArray[Any], split: str) -> NDArray[np.float64]:
 
 def encoded(
     train: NDArray[Any], held: NDArray[Any], split: str, task: Task, settings: DataSettings
-) -> tuple[NDArray[Any], NDArray[Any], int | None]:
-    """Both splits' targets as ``Part`` wants them, and the number of classes, None for a regression."""
+) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...] | None]:
+    """Both splits' targets as ``Part`` wants them, and the classes' names, None for a regression."""
     if task == "regression":
         return numbers(train, "training"), numbers(held, split), None
     classes = classes_of(train, settings)
-    return numbered(train, classes, "training"), numbered(held, classes, split), len(classes)
+    names = tuple(_plain(value) for value in classes)
+    return numbered(train, classes, "training"), numbered(held, classes, split), names
 
 
 def _whole(values: NDArray[Any]) -> bool:
@@ -90,5 +97,13 @@ def _whole(values: NDArray[Any]) -> bool:
 
 
 def _name(value: Any) -> str:
+    return f"class {shown(_number_or_text(value))}"
+
+
+def _plain(value: Any) -> str:
+    return str(_number_or_text(value))
+
+
+def _number_or_text(value: Any) -> Any:
     plain = value.item() if isinstance(value, np.generic) else value
-    return f"class {shown(int(plain) if isinstance(plain, float) and plain.is_integer() else plain)}"
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from torch import optim
 
+from trainer.checks import too_long_a_warmup
 from trainer.schedules.formulas import Length, changes_by_step, factor
 from trainer.settings import ScheduleSettings
 
@@ -32,10 +33,7 @@ def build_schedule(settings: ScheduleSettings, optimizer: optim.Optimizer, lengt
     Raises ValueError where the warm-up leaves no epoch.
     """
     if settings.warmup_epochs >= length.epochs:
-        raise ValueError(
-            f"warmup_epochs must be below the number of epochs, which is {length.epochs}, "
-            f"found {settings.warmup_epochs}: lower it, or give more epochs"
-        )
+        raise ValueError(too_long_a_warmup(settings.warmup_epochs, length.epochs))
     return Configured(settings, optimizer, length)
 
 
