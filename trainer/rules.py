@@ -198,9 +198,10 @@ def _rule(hint: Any) -> Rule:
 
 
 def _unknown(key: str, value: object, known: Mapping[str, Rule]) -> str:
-    near = difflib.get_close_matches(str(key), known, n=1)
+    initials = "".join(part[:1] for part in str(key).split("_"))  # learning_rate is lr
+    near = [initials] if initials in known else difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    return f"unknown key {key}: {shown(value)}; {hint}the trainer knows {', '.join(known)}"
+    return f"unknown key {key}: {shown(value)}; {hint}`python -m trainer --help` lists all keys"
 
 
 def _bad(key: str, rule: Rule, value: object) -> str:
