@@ -21,6 +21,7 @@ def run(
     results: str | Path = runner.DEFAULT_RESULTS,
     fresh: bool = False,
     observers: Iterable[Observer] = (),
+    address: str | None = None,
 ) -> Results:
     """Run the sweep of a search-space YAML, or go on with it, and return its results.
 
@@ -30,12 +31,17 @@ def run(
         results: where the folder named after the sweep is made.
         fresh: move an existing folder aside and start anew.
         observers: functions that are called with every event (`sweeps.controller.events`), e.g. for progress.
+        address: of the Ray cluster, with ``engine: ray``: "auto", "host:port" or "ray://host:port"; None for
+            the Ray this process is connected to, RAY_ADDRESS, or else a private Ray on this machine.
 
     Raises:
         SpecError, UsageError, TargetError, RefusedError: as `sweep run` would end with.
         KeyboardInterrupt: the sweep was interrupted; its trials are checkpointed, and `run` goes on with it.
     """
-    return _results(runner.run(path, overrides(set), results=results, fresh=fresh, observers=observers))
+    outcome = runner.run(
+        path, overrides(set), results=results, fresh=fresh, observers=observers, address=address
+    )
+    return _results(outcome)
 
 
 def resume(
@@ -43,13 +49,14 @@ def resume(
     set: Mapping[str, Any] | None = None,
     *,
     observers: Iterable[Observer] = (),
+    address: str | None = None,
 ) -> Results:
-    """Go on with the sweep of a results folder; ``set`` may extend its budget.
+    """Go on with the sweep of a results folder; ``set`` may extend its budget, ``address`` is as for `run`.
 
     Raises:
         UsageError, RefusedError, KeyboardInterrupt: as for `run`.
     """
-    return _results(runner.resume(directory, overrides(set), observers=observers))
+    return _results(runner.resume(directory, overrides(set), observers=observers, address=address))
 
 
 def overrides(values: Mapping[str, Any] | None) -> list[str]:

@@ -51,6 +51,12 @@ Set = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="ADDRESS", help="With engine: ray: auto, host:port or ray://host:port."
+    ),
+]
 ResultsDir = Annotated[Path, typer.Option("--results", help="Where results folders are made.")]
 
 
@@ -60,21 +66,24 @@ def run(
     set: Set = None,
     results: ResultsDir = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an old folder aside, start anew.")] = False,
+    address: Address = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a sweep, or go on with it where it stands."""
     from sweeps.cli.running import run_command
 
-    _exit(run_command(spec, set or [], results, fresh, as_json=json, quiet=quiet))
+    _exit(run_command(spec, set or [], results, fresh, address, as_json=json, quiet=quiet))
 
 
 @app.command()
-def resume(run: Run, set: Set = None, json: Json = False, quiet: Quiet = False) -> None:
+def resume(
+    run: Run, set: Set = None, address: Address = None, json: Json = False, quiet: Quiet = False
+) -> None:
     """Go on with an interrupted sweep, or extend it: --set budget.trials=100."""
     from sweeps.cli.running import resume_command
 
-    _exit(resume_command(run, set or [], as_json=json, quiet=quiet))
+    _exit(resume_command(run, set or [], address, as_json=json, quiet=quiet))
 
 
 @app.command()
@@ -133,12 +142,13 @@ def test(
     again: Annotated[
         str | None, typer.Option("--again", metavar="REASON", help="Why a second trial is tested; recorded.")
     ] = None,
+    address: Address = None,
     json: Json = False,
 ) -> None:
     """Evaluate the winner on the test split, once."""
     from sweeps.cli.releasing import test_command
 
-    _exit(test_command(run, again, as_json=json))
+    _exit(test_command(run, again, address, as_json=json))
 
 
 @app.command()

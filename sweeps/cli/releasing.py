@@ -7,10 +7,10 @@ from pathlib import Path
 from sweeps.cli.console import find_run, print_json, test_line
 
 
-def test_command(name: str, again: str | None, *, as_json: bool) -> int:
+def test_command(name: str, again: str | None, address: str | None, *, as_json: bool) -> int:
     from sweeps.runner import test
 
-    winner = test(find_run(name).root, again=again)
+    winner = test(find_run(name).root, again=again, address=address)
     if as_json:
         tested = None if winner.test is None else dict(winner.test)
         print_json("test", {"number": winner.number, "epoch": winner.epoch, "test": tested})

@@ -16,19 +16,36 @@ from sweeps.runner import RunResult, resume, run
 
 
 def run_command(
-    spec: Path, overrides: Sequence[str], results: Path, fresh: bool, *, as_json: bool, quiet: bool
+    spec: Path,
+    overrides: Sequence[str],
+    results: Path,
+    fresh: bool,
+    address: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     def start(observers: list[Observer]) -> RunResult:
-        return run(spec, overrides, results=results, fresh=fresh, observers=observers, command=sys.argv)
+        return run(
+            spec,
+            overrides,
+            results=results,
+            fresh=fresh,
+            observers=observers,
+            command=sys.argv,
+            address=address,
+        )
 
     return _watched(start, "run", as_json, quiet)
 
 
-def resume_command(name: str, overrides: Sequence[str], *, as_json: bool, quiet: bool) -> int:
+def resume_command(
+    name: str, overrides: Sequence[str], address: str | None, *, as_json: bool, quiet: bool
+) -> int:
     paths = find_run(name)
 
     def start(observers: list[Observer]) -> RunResult:
-        return resume(paths.root, overrides, observers=observers)
+        return resume(paths.root, overrides, observers=observers, address=address)
 
     return _watched(start, "resume", as_json, quiet)
 

@@ -1,4 +1,6 @@
-"""Engines run trials for a controller: ``inline`` in this process, ``local`` in worker processes."""
+"""Engines run trials for a controller: ``inline`` in this process, ``local`` in worker processes of this
+machine, ``ray`` in such processes on a cluster.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ __all__ = ["Engine", "EngineSettings", "Job", "JobResult", "create_engine"]
 
 
 def create_engine(name: str, settings: EngineSettings) -> Engine:
-    """The engine called ``name``: "inline" or "local".
+    """The engine called ``name``: "inline", "local" or "ray".
 
     Raises UsageError for another name, or if the machine has no room for a single trial.
     """
@@ -21,4 +23,8 @@ def create_engine(name: str, settings: EngineSettings) -> Engine:
         from sweeps.engines.local.engine import LocalEngine
 
         return LocalEngine(settings)
-    raise UsageError(f"engine must be 'inline' or 'local', found {name!r}")
+    if name == "ray":
+        from sweeps.engines.ray.engine import RayEngine
+
+        return RayEngine(settings)
+    raise UsageError(f"engine must be 'inline', 'local' or 'ray', found {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -26,6 +26,9 @@ class EngineSettings:
         report_timeout: seconds a trial may take from its start, or its last report, to the next, and a
             process to import the function; None for ever.
         trial_timeout: seconds an attempt, or a job, may take as a whole; None for ever.
+        memory: bytes that Ray reserves for one trial; None for no such limit.
+        custom: further resources of a Ray cluster that one trial needs, by name.
+        address: the Ray cluster to connect to; None for RAY_ADDRESS, or else a private Ray.
     """
 
     train: str
@@ -38,6 +41,9 @@ class EngineSettings:
     max_trials_per_worker: int | None = None
     report_timeout: float | None = None
     trial_timeout: float | None = None
+    memory: int | None = None
+    custom: Mapping[str, float] = field(default_factory=dict)
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,9 @@ class Director(Protocol):
 class Engine(Protocol):
     """Runs trials. ``run`` and ``call`` belong to one thread; ``kill`` may come from a signal handler."""
 
-    workers: int  # how many trials run at once
+    @property
+    def workers(self) -> int:
+        """How many trials run at once."""
 
     def run(self, controller: Director) -> None:
         """Run trials until the controller is exhausted; raises TargetError if the function cannot be

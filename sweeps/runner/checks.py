@@ -34,7 +34,7 @@ def refuse_inside_import() -> None:
         )
 
 
-def check_runnable(spec: SweepSpec, places: tuple[Path, ...]) -> None:
+def check_runnable(spec: SweepSpec, places: tuple[Path, ...], address: str | None = None) -> None:
     """Build everything the spec names and throw it away; ``places`` is where the user's code is looked up.
 
     Raises:
@@ -47,7 +47,7 @@ def check_runnable(spec: SweepSpec, places: tuple[Path, ...]) -> None:
     for target in filter(None, (spec.train, spec.test)):
         check_target(target, places)
     check_configurations(spec, places)
-    create_engine(spec.engine, engine_settings(spec, places)).close()
+    create_engine(spec.engine, engine_settings(spec, places, address)).close()
     sampler, pruner = spec.sampler, spec.pruner
     check_sampler(sampler.name, sampler.options, space=spec.space, seed=spec.seed, search_path=places)
     goal = spec.metric.goal
@@ -72,8 +72,14 @@ def with_absolute_storage(spec: SweepSpec) -> SweepSpec:
     return spec.model_copy(update={"storage": absolute_url(spec.storage)})
 
 
-def engine_settings(spec: SweepSpec, places: tuple[Path, ...]) -> EngineSettings:
-    """What an engine needs to know of a spec."""
+def engine_settings(spec: SweepSpec, places: tuple[Path, ...], address: str | None = None) -> EngineSettings:
+    """What an engine needs to know of a spec. ``address`` is that of a Ray cluster.
+
+    Raises:
+        UsageError: what only Ray has a use for is given to another engine.
+    """
+    if spec.engine != "ray":
+        _refuse_what_ray_has(spec, address)
     return EngineSettings(
         train=spec.train,
         test=spec.test,
@@ -85,4 +91,17 @@ def engine_settings(spec: SweepSpec, places: tuple[Path, ...]) -> EngineSettings
         max_trials_per_worker=spec.max_trials_per_worker,
         report_timeout=spec.timeout.report,
         trial_timeout=spec.timeout.trial,
+        memory=spec.resources.memory,
+        custom=spec.resources.custom,
+        address=address,
     )
+
+
+def _refuse_what_ray_has(spec: SweepSpec, address: str | None) -> None:
+    given = [f"resources.{key}" for key in ("memory", "custom") if getattr(spec.resources, key)]
+    given += ["--address"] if address is not None else []
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} need engine: ray, and the engine is {spec.engine}: add --set engine=ray, "
+            "or leave them out"
+        )

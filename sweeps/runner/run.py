@@ -67,6 +67,7 @@ class _Run:
     spec: SweepSpec
     paths: RunPaths
     manifest: Manifest
+    address: str | None = None  # of a Ray cluster
     observers: list[Observer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -84,6 +85,7 @@ def run(
     fresh: bool = False,
     observers: Iterable[Observer] = (),
     command: Sequence[str] = (),
+    address: str | None = None,
 ) -> RunResult:
     """Run the sweep of a search-space file, or go on with it where its folder stands.
 
@@ -94,6 +96,8 @@ def run(
         fresh: move an existing folder aside and start anew.
         observers: called with every event of the controller.
         command: the command line, for env.json.
+        address: of the Ray cluster, with ``engine: ray``: "auto", "host:port" or "ray://host:port"; None for
+            RAY_ADDRESS, or else a private Ray on this machine.
 
     Raises:
         SpecError, UsageError, TargetError: nothing was changed on disk.
@@ -101,7 +105,7 @@ def run(
     """
     refuse_inside_import()
     spec = with_absolute_storage(load_spec(Path(path), overrides))
-    check_runnable(spec, search_path(spec))
+    check_runnable(spec, search_path(spec), address)
     paths = RunPaths((Path(results) / spec.name).absolute())
     with claim(paths, fresh):
         if has_begun(paths):
@@ -110,13 +114,18 @@ def run(
             manifest = found_from_here(manifest, search_path(spec))
         else:
             manifest = create_folder(paths, spec, command)
-        return _execute(_Run(spec, paths, manifest, list(observers)))
+        return _execute(_Run(spec, paths, manifest, address, list(observers)))
 
 
 def resume(
-    directory: str | Path, overrides: Sequence[str] = (), *, observers: Iterable[Observer] = ()
+    directory: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    observers: Iterable[Observer] = (),
+    address: str | None = None,
 ) -> RunResult:
-    """Go on with the sweep of a results folder; ``overrides`` may extend its budget.
+    """Go on with the sweep of a results folder; ``overrides`` may extend its budget, ``address`` is as for
+    `run`.
 
     Raises:
         UsageError: no sweep there, or it cannot be run; nothing was changed.
@@ -126,17 +135,18 @@ def resume(
     paths = RunPaths(Path(directory).absolute())
     read_folder(paths, overrides)  # says what is wrong before the folder is touched
     with claim(paths):
-        this = _found(paths, overrides)
+        this = _found(paths, overrides, address)
         this.observers.extend(observers)
-        check_runnable(this.spec, this.places)
+        check_runnable(this.spec, this.places, address)
         return _execute(this)
 
 
-def test(directory: str | Path, *, again: str | None = None) -> Winner:
+def test(directory: str | Path, *, again: str | None = None, address: str | None = None) -> Winner:
     """Evaluate the winner on the test split; a trial that was tested is not tested again.
 
     Args:
         again: why another trial is tested after one was; recorded.
+        address: as for `run`.
 
     Raises:
         NoUsableTrialError: no trial is COMPLETE.
@@ -149,7 +159,7 @@ def test(directory: str | Path, *, again: str | None = None) -> Winner:
     paths = RunPaths(Path(directory).absolute())
     read_folder(paths)
     with claim(paths), ExitStack() as stack:
-        this = _found(paths)
+        this = _found(paths, address=address)
         spec = this.spec
         if spec.test is None:
             raise UsageError("test: the YAML must name a test function (test: module:function), and has none")
@@ -163,9 +173,9 @@ def test(directory: str | Path, *, again: str | None = None) -> Winner:
         return winner
 
 
-def _found(paths: RunPaths, overrides: Sequence[str] = ()) -> _Run:
+def _found(paths: RunPaths, overrides: Sequence[str] = (), address: str | None = None) -> _Run:
     spec, manifest = read_folder(paths, overrides)
-    return _Run(spec, paths, found_from_here(manifest, [Path.cwd()]))
+    return _Run(spec, paths, found_from_here(manifest, [Path.cwd()]), address)
 
 
 def _execute(run: _Run) -> RunResult:
@@ -203,7 +213,7 @@ def _open_study(run: _Run, stack: ExitStack) -> StudyStore:
 
 
 def _open_engine(run: _Run, stack: ExitStack) -> Engine:
-    engine = create_engine(run.spec.engine, engine_settings(run.spec, run.places))
+    engine = create_engine(run.spec.engine, engine_settings(run.spec, run.places, run.address))
     stack.callback(engine.close)
     return engine
 

@@ -13,8 +13,9 @@ from pydantic_core import PydanticCustomError
 
 from sweeps.messages import Goal
 from sweeps.space import Value
-from sweeps.spec.scalars import parse_duration
+from sweeps.spec.scalars import parse_duration, parse_size
 
+_SIZE_RULE = "a size such as 512MB or 4GiB, or a number of bytes"
 _DURATION_RULE = "a duration such as 45s, 30m, 1h30m or 1d, or a number of seconds"
 
 
@@ -27,12 +28,34 @@ def _seconds(value: Any) -> Any:
     return seconds
 
 
+def _bytes(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    size = parse_size(value)
+    if size is None:
+        raise PydanticCustomError("rule", "must be {rule}", {"rule": _SIZE_RULE})
+    return size
+
+
 def _share_or_whole(value: float) -> float:
     if value > 1 and value != int(value):
         raise PydanticCustomError("rule", "must be a share below 1 or a whole number")
     return value
 
 
+Bytes = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    Field(ge=1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[kKmMgGtT]?i?[bB]\s*$"},
+            ]
+        }
+    ),
+]
 Gpus = Annotated[float, Field(ge=0), AfterValidator(_share_or_whole)]
 
 
@@ -109,6 +132,10 @@ class Resources(Section):
         default=None,
         description="GPUs of one trial, a share where below 1; by default 1 where there are any",
     )
+    memory: Bytes | None = Field(default=None, description="memory that Ray sets aside for one trial")
+    custom: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="further resources of a Ray cluster that one trial takes, by name"
+    )
 
 
 class Retries(Section):
@@ -158,7 +185,7 @@ class Settings(Section):
     )
     budget: Budget = Field(default=Budget(), description="when the sweep ends")
     resources: Resources = Field(default=Resources(), description="what one trial gets")
-    engine: Literal["local", "inline"] = Field(default="local", description="where trials run")
+    engine: Literal["local", "inline", "ray"] = Field(default="local", description="where trials run")
     retries: Retries = Field(default=Retries(), description="how often a failed trial is started again")
     workers: int | None = Field(default=None, ge=1, description="most trials at once; by default all slots")
     seed: int = Field(default=0, ge=0, lt=2**32, description="from which every draw comes")

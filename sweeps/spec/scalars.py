@@ -15,6 +15,8 @@ SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 LARGEST_INT = 2**63 - 1
 
+_SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b", re.IGNORECASE)
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -55,6 +57,17 @@ def parse_duration(text: str) -> float | None:
         return None
     parts = zip(match.groups(), _UNITS.values(), strict=True)
     return float(sum(float(number) * seconds for number, seconds in parts if number))
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes in ``4GB`` (4 * 10**9), ``512MiB`` (512 * 2**20); None where it is not written so."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        return None
+    number, prefix, binary = match.groups()
+    if not binary:
+        return int(float(number) * _SIZES[prefix.lower()])
+    return int(float(number) * 1024 ** list(_SIZES).index(prefix.lower()))
 
 
 def format_duration(seconds: float) -> str | float:

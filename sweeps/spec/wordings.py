@@ -19,6 +19,7 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("early_stopping",): "{patience: 5}",
     ("budget",): "{trials: 100}",
     ("resources",): "{cpus: 1}",
+    ("resources", "custom"): "{tpu: 1}",
     ("retries",): "{crash: 1}",
     ("timeout",): "{report: 30m}",
     ("name",): "letters, digits, dots, dashes and underscores, such as my_cnn",
@@ -26,7 +27,7 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("test",): "module:function or path/to/file.py:function, such as my_cnn:test",
     ("storage",): "sqlite:///file.db or postgresql://host/database",
 }
-NOT_YET: Mapping[KeyPath, frozenset[str]] = {("engine",): frozenset({"ray", "simulated"})}
+NOT_YET: Mapping[KeyPath, frozenset[str]] = {("engine",): frozenset({"simulated"})}
 
 
 def report_findings(error: ValidationError, reporter: Reporter) -> None:
@@ -84,6 +85,7 @@ _PLAIN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda _: "must not be empty",
     "model_type": lambda _: "must be a mapping",
     "tuple_type": lambda _: "must be a list",
+    "dict_type": lambda _: "must be a mapping",
     "greater_than": lambda limits: f"must be above {limits['gt']:g}",
     "greater_than_equal": lambda limits: f"must be at least {limits['ge']:g}",
     "less_than": lambda limits: f"must be below {limits['lt']}",
@@ -92,7 +94,7 @@ _PLAIN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 def _fix(kind: str, value: Any, path: KeyPath) -> str:
     """How a value of the wrong type was probably meant."""
-    if kind == "model_type":
+    if kind in ("model_type", "dict_type"):
         return f": write {_EXAMPLES[path]}"
     if kind == "tuple_type":
         return ": write [safetensors]"

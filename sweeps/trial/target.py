@@ -96,6 +96,18 @@ def source_hash(target: str, search_path: Sequence[Path]) -> str:
     return hashlib.sha256(origin.read_bytes() if origin.is_file() else source.encode()).hexdigest()
 
 
+def source_folder(target: str, search_path: Sequence[Path]) -> Path | None:
+    """The folder of ``search_path`` that the function's module lies in; None for an installed package.
+
+    A file outside of these counts as lying in its own folder. Raises TargetError if there is no such module.
+    """
+    path = _source_file(target, _split(target)[0], search_path)
+    if path is None or any(folder.name == "site-packages" for folder in path.parents):
+        return None
+    holding = [folder for folder in search_path if path.is_relative_to(folder)]
+    return max(holding, key=lambda folder: len(folder.parts), default=path.parent)
+
+
 def _split(target: str) -> tuple[str, str]:
     source, colon, name = target.rpartition(":")
     if not (colon and source and name.isidentifier()):

@@ -34,7 +34,9 @@ def test_accepts_what_loads(tmp_path, text):
     [
         ("epoch: 3", "$"),
         ("seed: -1", "$.seed"),
-        ("engine: ray", "$.engine"),
+        ("engine: slurm", "$.engine"),
+        ("resources: {memory: much}", "$.resources.memory"),
+        ("resources: {custom: {tpu: 0}}", "$.resources.custom.tpu"),
         ("workers: many", "$.workers"),
         ("metric: val_loss", "$.metric"),
         ("timeout: {trial: soon}", "$.timeout.trial"),

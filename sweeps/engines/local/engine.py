@@ -10,7 +10,7 @@ from sweeps.engines.local.crew import Crew, Member, Message
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.local.shift import TICK, Shift
 from sweeps.engines.local.supervisor import GRACE
-from sweeps.engines.slots import plan_slots, this_machine
+from sweeps.engines.slots import Slot, plan_slots, this_machine
 from sweeps.engines.timeouts import Deadlines
 from sweeps.errors import TargetError
 from sweeps.messages import Died, Interrupted
@@ -26,12 +26,17 @@ class LocalEngine:
     old worker has ended.
     """
 
-    def __init__(self, settings: EngineSettings, preload: Sequence[str] = ("torch",)) -> None:
-        """Raises UsageError if the machine has no room for one trial. ``preload`` is imported before workers
-        fork.
+    def __init__(
+        self,
+        settings: EngineSettings,
+        preload: Sequence[str] = ("torch",),
+        slots: Sequence[Slot] | None = None,
+    ) -> None:
+        """``preload`` is imported before workers fork. ``slots`` are given by who knows better than this
+        machine what is free. Raises UsageError if the machine has no room for one trial.
         """
         self._settings = settings
-        self._slots = plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
+        self._slots = slots or plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
         self._launcher = Launcher(preload)
         self._crew = Crew(self._launcher, settings.search_path)
         self._killed = False

@@ -1,0 +1,277 @@
+"""Between Ray Tune and the controller: what Tune asks its searcher and scheduler, the controller answers.
+
+A Tune trial is a seat for one attempt. Which one, is asked only when the seat's worker is ready: while a seat
+waits for a machine, nothing counts as running, and nothing is proposed that later results could improve.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune import Callback, Stopper
+from ray.tune.error import TuneError
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from sweeps.engines.base import Director
+from sweeps.engines.ray.seat import PLAN, WORD, Answer, Asks, Ends, Finishes, Reports, Seat, SeatPlan, Word
+from sweeps.errors import SweepError
+from sweeps.messages import Continue, Died, Exhausted, Interrupted, Outcome, TrialSpec, Wait
+
+TICK = 0.25  # seconds between two ticks of the controller
+_IDLE = 30.0  # seconds a seat waits for a trial before its resources are given back
+_FAILED_SEATS = 3  # in a row, until Ray counts as unable to give one
+
+
+def fit(bridge: Bridge, needs: Mapping[str, float], folder: str) -> None:
+    """Run Tune's loop until nothing is left to do, or the bridge is killed. ``folder`` is Tune's own.
+
+    Raises what the controller raises.
+    """
+    tuner = tune.Tuner(
+        tune.with_resources(Seat, tune.PlacementGroupFactory([dict(needs)])),
+        tune_config=tune.TuneConfig(
+            num_samples=-1,
+            search_alg=BridgeSearcher(bridge),
+            scheduler=BridgeScheduler(bridge),
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=folder,
+            verbose=0,
+            stop=BridgeStopper(bridge),
+            callbacks=[BridgeCallback(bridge)],
+            failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    )
+    try:
+        tuner.fit()
+    except _Killed:
+        pass
+    except TuneError as error:
+        raise _cause(error) from None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a callback of ours raised: Tune puts the text of it into an error of its own."""
+    cause: BaseException | None = error
+    while isinstance(cause, TuneError):
+        cause = cause.__context__
+    return cause or error
+
+
+class _Killed(Exception):
+    """Leaves Tune's loop at once."""
+
+
+class Bridge:
+    """One run: who sits where, and whether there is more to do."""
+
+    def __init__(self, controller: Director, plan: SeatPlan, seats: Callable[[], int]) -> None:
+        """``seats`` says how many Tune trials there may be now."""
+        self._controller = controller
+        self._plan = plan
+        self._seats = seats
+        self._open: dict[str, _Seated] = {}  # by Tune's id of the trial
+        self._exhausted = False
+        self._idle = False  # whether the last seat that asked was told to wait
+        self._failed_seats = 0
+        self._ticked = time.monotonic()
+        self.killed = False
+        self.unusable = False  # whether a seat said that it cannot run trials
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs and nothing will."""
+        done = self._exhausted or self._controller.interrupted
+        return done and not any(seated.spec for seated in self._open.values())
+
+    def suggest(self, seat: str) -> dict[str, Any] | str | None:
+        """What Tune starts its next trial with."""
+        if self._exhausted or self._controller.interrupted:
+            return str(Searcher.FINISHED)
+        if self._idle or len(self._open) >= self._seats():
+            return None
+        self._open[seat] = _Seated()
+        return {PLAN: self._plan}
+
+    def hear(self, trial: TuneTrial, word: Word) -> str:
+        """What the scheduler decides on a word."""
+        with ExitStack() as on_error:
+            on_error.callback(self._end_actors, [trial])
+            goes_on = self._hear(trial, word)
+            on_error.pop_all()
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def left(self, seat: str) -> None:
+        """A Tune trial ended."""
+        self._open.pop(seat, None)
+
+    def lost(self, seat: str) -> None:
+        """The actor of a seat is gone, or never came."""
+        seated = self._open.pop(seat, _Seated())
+        self._idle = False
+        if seated.spec is not None and seated.asks is not None:
+            self._controller.finish(seated.spec.number, seated.spec.attempt, _how_it_died(seated.asks))
+        elif seated.asks is None:
+            self._count_failed_seat()
+
+    def tick(self, trials: Iterable[TuneTrial]) -> None:
+        """Called at each of Tune's rounds."""
+        if self.killed:
+            self._end_actors(trials)
+            raise _Killed
+        if time.monotonic() - self._ticked >= TICK:
+            self._ticked = time.monotonic()
+            self._controller.tick()
+
+    def abandon(self) -> None:
+        """Every trial still running was cut short by us."""
+        for seated in self._open.values():
+            if seated.spec is not None:
+                self._controller.finish(seated.spec.number, seated.spec.attempt, Interrupted())
+        self._open.clear()
+
+    def _hear(self, trial: TuneTrial, word: Word) -> bool:
+        """Whether the seat goes on."""
+        seated = self._open[trial.trial_id]
+        match word:
+            case Asks():
+                self._give(trial, seated, word)
+            case Reports(number, attempt, epoch, metrics):
+                decision = self._controller.report(number, attempt, epoch, metrics)
+                if not isinstance(decision, Continue):
+                    _tell(trial, decision)
+            case Finishes(number, attempt, outcome):
+                seated.spec = None
+                self._idle = False
+                self._controller.finish(number, attempt, outcome)
+                return False
+            case Ends(error):
+                self.unusable = error is not None
+                if error is not None:
+                    raise error
+                return False
+        return True
+
+    def _give(self, trial: TuneTrial, seated: _Seated, asks: Asks) -> None:
+        self._failed_seats = 0
+        if seated.asks is None:
+            seated.asks, seated.since = asks, time.monotonic()
+        answer = self._controller.ask(worker=asks.worker)
+        self._idle = isinstance(answer, Wait)
+        if isinstance(answer, Exhausted):
+            self._exhausted = True
+            _tell(trial, answer)
+        elif isinstance(answer, Wait):  # without an answer it asks again
+            if time.monotonic() - seated.since > _IDLE:
+                _tell(trial, Exhausted("nothing to do for now"))
+        else:
+            seated.spec = answer[0]
+            _tell(trial, answer[0])
+
+    def _count_failed_seat(self) -> None:
+        self._failed_seats += 1
+        if self._failed_seats >= _FAILED_SEATS:
+            raise SweepError(
+                f"Ray must be able to start the actors of trials, and {self._failed_seats} in a row failed: "
+                "look for the reason in the logs of its nodes (/tmp/ray/session_latest/logs)"
+            )
+
+    def _end_actors(self, trials: Iterable[TuneTrial]) -> None:
+        """Kill what still runs: Tune would wait for it."""
+        for trial in trials:
+            actor = trial.temporary_state.ray_actor
+            if actor is not None:
+                ray.kill(actor)
+
+
+@dataclass(slots=True)
+class _Seated:
+    """A Tune trial that has not ended."""
+
+    asks: Asks | None = None  # its first word
+    since: float = 0.0  # when that came
+    spec: TrialSpec | None = None  # what runs in it
+
+
+def _tell(trial: TuneTrial, answer: Answer) -> None:
+    actor: Any = trial.temporary_state.ray_actor  # the one that has just said a word
+    # Tune calls step() on it afterwards, and the calls of one caller arrive in order.
+    actor.tell.remote(answer)
+
+
+def _how_it_died(asks: Asks) -> Outcome:
+    return Died("crash", "the actor died")
+
+
+class BridgeSearcher(Searcher):
+    """Tune's way to `Bridge.suggest`."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def suggest(self, trial_id: str) -> Any:
+        return self._bridge.suggest(trial_id)
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        """The scheduler has told it."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """The study is what a sweep is resumed from, never Tune's own state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError
+
+
+class BridgeScheduler(FIFOScheduler):
+    """Tune's way to `Bridge.hear`."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Ray types only a part of itself
+        self._bridge = bridge
+
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
+        return self._bridge.hear(trial, result[WORD])
+
+    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
+        self._bridge.left(trial.trial_id)
+
+    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
+        self._bridge.left(trial.trial_id)
+
+    def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
+        self._bridge.lost(trial.trial_id)
+
+
+class BridgeCallback(Callback):
+    """Called around each of Tune's rounds, at least ten times a second."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+
+    def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        self._bridge.tick(trials)
+
+
+class BridgeStopper(Stopper):
+    """Ends the seats that are left when there is nothing more to do."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._bridge.over

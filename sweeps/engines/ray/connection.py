@@ -1,0 +1,205 @@
+"""The Ray that trials run on: a private one on this machine, a cluster, or the one this process is in."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+
+from sweeps.engines.base import EngineSettings
+from sweeps.engines.ray.shipping import pack
+from sweeps.engines.slots import plan_slots, this_machine
+from sweeps.errors import UsageError
+
+_SWITCHES = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # Ctrl-C is ours. Tune's loggers, snapshots and printed errors would repeat what the study has.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    # How many seats wait for room is the bridge's to say.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
+}
+_OBJECT_STORE = 80 * 2**20  # bytes: small messages are all that passes through it
+_LOOK_AGAIN = 1.0  # seconds between two looks at a cluster's nodes
+_HOW_TO_CONNECT = (
+    "start Ray there (ray start --head), give --address host:port, or leave it out for a private Ray on this "
+    "machine"
+)
+
+
+class Connection:
+    """A connection that is made when it is first needed, and closed by ``close`` if it was made here."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        """Raises UsageError if a private Ray on this machine would have no room for one trial."""
+        self._settings = settings
+        self._address = settings.address or os.environ.get("RAY_ADDRESS")
+        self._ours = False
+        self._private = False
+        self._needs: Mapping[str, float] = {}
+        self._looked = -math.inf
+        self._capacity = 0
+        if self._address is None and not _in_a_ray():
+            self._slots = plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
+
+    def open(self) -> None:
+        """Connect, unless it has been done.
+
+        Raises:
+            UsageError: no such cluster, another version of Ray or Python there, or no room for one trial.
+        """
+        if self._needs:
+            return
+        import ray
+
+        if not ray.is_initialized():
+            self._start_private() if self._address is None else self._connect(self._address)
+            self._ours = True
+        self._needs = self._one_trial(ray.cluster_resources())
+        if self._settings.workers is None and not self._private:
+            self._refuse_without_room()
+
+    def close(self) -> None:
+        """Disconnect; a private Ray ends."""
+        if self._ours:
+            import ray
+
+            ray.shutdown()
+            self._ours = False
+        self._needs = {}
+
+    @property
+    def ships(self) -> bool:
+        """Whether the user's code travelled to the workers."""
+        return self._ours and not self._private
+
+    @property
+    def needs(self) -> Mapping[str, float]:
+        """What Ray reserves for one trial, by resource."""
+        return self._needs
+
+    def seats(self) -> int:
+        """How many trials there may be at once: ``workers``, or what the nodes alive now have room for."""
+        if self._private:
+            return len(self._slots)
+        if self._settings.workers is not None:
+            return self._settings.workers
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_AGAIN:
+            self._looked, self._capacity = now, self._room()
+        return self._capacity
+
+    def _start_private(self) -> None:
+        import ray
+
+        machine = this_machine()
+        self._private = True
+        with _translated("a private Ray on this machine"):
+            ray.init(
+                address="local",
+                num_cpus=max(machine.cores, len(self._slots) * self._settings.cpus),
+                num_gpus=len(machine.gpus),
+                object_store_memory=_OBJECT_STORE,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                _node_ip_address="127.0.0.1",
+            )
+
+    def _connect(self, address: str) -> None:
+        import ray
+
+        with _translated(address):
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                runtime_env=pack(self._settings, _SWITCHES),
+            )
+
+    def _one_trial(self, cluster: Mapping[str, float]) -> Mapping[str, float]:
+        settings = self._settings
+        gpus = settings.gpus if settings.gpus is not None else float(cluster.get("GPU", 0) > 0)
+        given = {"CPU": float(settings.cpus), "GPU": gpus, "memory": float(settings.memory or 0)}
+        return {name: amount for name, amount in {**given, **settings.custom}.items() if amount}
+
+    def _room(self) -> int:
+        return sum(_fitting(self._needs, node) for node in _nodes())
+
+    def _refuse_without_room(self) -> None:
+        if self._room() > 0:
+            return
+        nodes = "; ".join(dict.fromkeys(map(_listed, _nodes())))
+        raise UsageError(
+            f"a trial must fit on a node, and no node has room for {_listed(self._needs)} (there are: "
+            f"{nodes}): ask for less under resources:, or, where nodes are started on demand, say how many "
+            "trials may run at once with workers:"
+        )
+
+
+def _nodes() -> list[Mapping[str, float]]:
+    """The resources of every node that is alive."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _fitting(needs: Mapping[str, float], node: Mapping[str, float]) -> int:
+    return math.floor(min(node.get(name, 0.0) / amount for name, amount in needs.items()) + 1e-9)
+
+
+def _listed(resources: Mapping[str, float]) -> str:
+    kinds = {name: amount for name, amount in resources.items() if ":" not in name and "memory" not in name}
+    return ", ".join(f"{name}: {amount:g}" for name, amount in kinds.items()) or "nothing"
+
+
+def _in_a_ray() -> bool:
+    """Whether this process is connected already: then that Ray is used, and left as it is."""
+    ray = sys.modules.get("ray")
+    return ray is not None and ray.is_initialized()
+
+
+@contextlib.contextmanager
+def _translated(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        text = " ".join(str(error).split())
+        if "ersion mismatch" in text:
+            raise UsageError(
+                f"Ray at {where}: driver and cluster must run the same Ray and Python: {text}; install the "
+                "cluster's versions here, or start the cluster with these"
+            ) from error
+        raise UsageError(f"Ray at {where}: cannot connect: {text[:500]}; {_HOW_TO_CONNECT}") from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Ray's own output off and its switches set, while entered."""
+    before = {name: os.environ.get(name) for name in _SWITCHES}
+    os.environ.update(_SWITCHES)
+    logger = logging.getLogger("ray")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        for name, value in before.items():
+            _set(name, value)
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

@@ -1,0 +1,108 @@
+"""The ray engine: Tune's loop in the calling thread, with our controller in place of Tune's own decisions."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeps.engines.base import Director, EngineSettings, Job, JobResult
+from sweeps.engines.ray.connection import Connection, quiet
+from sweeps.messages import Died, Interrupted
+from sweeps.trial.target import source_hash
+
+if TYPE_CHECKING:
+    from sweeps.engines.ray.bridge import Bridge
+    from sweeps.engines.ray.seat import SeatPlan
+
+_LOOK = 0.1  # seconds between two looks at a job
+
+
+class RayEngine:
+    """Runs trials as Ray Tune trials, each in a worker process of the local engine on the node Ray chose.
+
+    Connects when it is first needed. The Ray that this process is already connected to is used and left as it
+    is; else the one at ``settings.address`` or RAY_ADDRESS; else a private one is started, and ended by
+    ``close``.
+    """
+
+    def __init__(self, settings: EngineSettings, preload: Sequence[str] = ("torch",)) -> None:
+        """Raises UsageError if a private Ray would have no room for one trial."""
+        self._settings = settings
+        self._preload = tuple(preload)
+        self._connection = Connection(settings)
+        self._killed = False
+        self._bridge: Bridge | None = None
+
+    @property
+    def workers(self) -> int:
+        """How many trials run at once now; a cluster may grow and shrink. Connects.
+
+        Raises UsageError if there is no such cluster, or no room for a trial.
+        """
+        with quiet():
+            self._connection.open()
+            return max(1, self._connection.seats())
+
+    def run(self, controller: Director) -> None:
+        with quiet(), tempfile.TemporaryDirectory(prefix="sweeps-tune-") as folder:
+            self._connection.open()
+            from sweeps.engines.ray.bridge import Bridge, fit
+
+            self._bridge = Bridge(controller, self._plan(), self._connection.seats)
+            self._bridge.killed = self._killed
+            try:
+                fit(self._bridge, self._connection.needs, folder)
+            finally:
+                # On another error trials stay RUNNING in the study, and are taken up when it is resumed.
+                if self._bridge.killed or self._bridge.unusable:
+                    self._bridge.abandon()
+
+    def call(self, job: Job) -> JobResult:
+        with quiet():
+            self._connection.open()
+            import ray
+            from ray.exceptions import RayActorError
+
+            from sweeps.engines.ray.seat import Bench
+
+            bench: Any = ray.remote(Bench).options(**_options(self._connection.needs)).remote()
+            result = bench.call.remote(self._plan(), job)
+            try:
+                while not self._killed:
+                    if ray.wait([result], timeout=_LOOK)[0]:
+                        released: JobResult = ray.get(result)
+                        return released
+            except RayActorError as error:
+                return JobResult(None, Died("crash", f"the actor of the test died: {error}"))
+            finally:
+                ray.kill(bench)
+            return JobResult(None, Interrupted())
+
+    def kill(self) -> None:
+        self._killed = True
+        if self._bridge is not None:
+            self._bridge.killed = True
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _plan(self) -> SeatPlan:
+        from sweeps.engines.ray.seat import SeatPlan
+
+        needs, shipped = self._connection.needs, self._connection.ships
+        # The settings' None means "what is there", and only the driver knows what that came to.
+        settings = replace(self._settings, gpus=needs.get("GPU", 0.0), workers=1)
+        source = source_hash(settings.train, settings.search_path) if shipped else None
+        path = () if shipped else tuple(sys.path)
+        return SeatPlan(settings, self._preload, Path.cwd(), path, source)
+
+
+def _options(needs: Mapping[str, float]) -> dict[str, Any]:
+    """``needs`` in the words of Ray's actors."""
+    own = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
+    options: dict[str, Any] = {own[name]: amount for name, amount in needs.items() if name in own}
+    return {"num_cpus": 0, **options, "resources": {n: a for n, a in needs.items() if n not in own}}
