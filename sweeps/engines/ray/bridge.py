@@ -89,6 +89,10 @@ class Bridge:
         self.killed = False
         self.unusable = False  # whether a seat said that it cannot run trials
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes down what it was started with, to be restored from, which we never do."""
+        return {}
+
     @property
     def over(self) -> bool:
         """Whether nothing runs and nothing will."""

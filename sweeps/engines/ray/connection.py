@@ -6,7 +6,9 @@ import contextlib
 import logging
 import math
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
@@ -28,6 +30,8 @@ _SWITCHES = {
     # How many seats wait for room is the bridge's to say.
     "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
 }
+# Said to Ray, it keeps a Ray of one machine on the loopback interface, on Linux too.
+_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _OBJECT_STORE = 80 * 2**20  # bytes: small messages are all that passes through it
 _LOOK_AGAIN = 1.0  # seconds between two looks at a cluster's nodes
 _HOW_TO_CONNECT = (
@@ -59,11 +63,13 @@ class Connection:
         """
         if self._needs:
             return
-        import ray
+        with switched({} if self._address else _ALONE):
+            import ray
 
-        if not ray.is_initialized():
-            self._start_private() if self._address is None else self._connect(self._address)
-            self._ours = True
+            if not ray.is_initialized():
+                with _own_sigterm():
+                    self._start_private() if self._address is None else self._connect(self._address)
+                self._ours = True
         self._needs = self._one_trial(ray.cluster_resources())
         if self._settings.workers is None and not self._private:
             self._refuse_without_room()
@@ -112,7 +118,6 @@ class Connection:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
-                _node_ip_address="127.0.0.1",
             )
 
     def _connect(self, address: str) -> None:
@@ -183,17 +188,39 @@ def _translated(where: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep the process's way to end: Ray puts its own handler in its place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Ray's own output off and its switches set, while entered."""
-    before = {name: os.environ.get(name) for name in _SWITCHES}
-    os.environ.update(_SWITCHES)
     logger = logging.getLogger("ray")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with switched(_SWITCHES):
+            yield
     finally:
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def switched(variables: Mapping[str, str]) -> Iterator[None]:
+    """``variables`` in the environment, while entered."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
         for name, value in before.items():
             _set(name, value)
 
