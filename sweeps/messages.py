@@ -98,10 +98,13 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The worker process ended without a word, or was killed because it gave none."""
+    """The worker process ended without a word, or was killed because it gave none.
 
-    kind: Literal["crash", "hang"]
-    message: str  # "killed by SIGKILL", "exited with code 3", "no report for 30 s"
+    "lost" means with its whole machine: that says nothing about the trial, which goes on elsewhere.
+    """
+
+    kind: Literal["crash", "hang", "lost"]
+    message: str  # "killed by SIGKILL", "exited with code 3", "no report for 30 s", "node 10.0.0.7 is gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class Controller:
         return None
 
     def _wait_or_end(self, reason: str) -> Wait | Exhausted:
-        if self._waiting or any(self._may_retry(attempt.record) for attempt in self._running.values()):
+        if self._waiting or self._running:  # what runs may fail and be retried, or lose its machine
             return Wait()
         return self._end(reason)
 
@@ -282,8 +282,8 @@ class Controller:
         self._emit(TrialEnded(self._clock.time(), record, retry, self._best))
 
     def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
-        """Give the trial its state, or a place in the queue; returns whether a failure is retried."""
-        retry = verdict.state == "FAILED" and self._count_failure(record, verdict)
+        """Give the trial its state, or a place in the queue; returns whether it goes on in this run."""
+        retry = verdict.again or (verdict.state == "FAILED" and self._count_failure(record, verdict))
         record.state = "INTERRUPTED" if retry else verdict.state
         record.stop_reason = "interrupted" if retry else verdict.reason
         record.error = verdict.error
@@ -306,10 +306,6 @@ class Controller:
         record.failures[verdict.reason] = lost
         allowed: int = getattr(self._spec.retries, verdict.reason)
         return lost <= allowed
-
-    def _may_retry(self, record: TrialRecord) -> bool:
-        allowed: dict[str, int] = self._spec.retries.model_dump()
-        return any(record.failures.get(kind, 0) < times for kind, times in allowed.items())
 
     # --- the run as a whole -------------------------------------------------------------------
 

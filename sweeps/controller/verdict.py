@@ -10,11 +10,12 @@ from sweeps.study.record import TrialRecord
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The state an attempt ends in. A FAILED one may still be retried."""
+    """The state an attempt ends in. A FAILED one may still be retried; ``again``: it goes on in any case."""
 
     state: State
     reason: str
     error: str | None = None
+    again: bool = False
 
 
 def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome) -> Verdict:
@@ -22,6 +23,8 @@ def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome) -> Verd
     error = outcome.message if isinstance(outcome, Raised | Died) else None
     if stop is not None:
         return _stopped(stop, record, error)
+    if isinstance(outcome, Died) and outcome.kind == "lost":
+        return Verdict("INTERRUPTED", "interrupted", outcome.message, again=True)
     if isinstance(outcome, Raised | Died):
         return Verdict("FAILED", outcome.kind, outcome.message)
     if isinstance(outcome, Interrupted):

@@ -27,6 +27,7 @@ from sweeps.messages import Continue, Died, Exhausted, Interrupted, Outcome, Tri
 
 TICK = 0.25  # seconds between two ticks of the controller
 _IDLE = 30.0  # seconds a seat waits for a trial before its resources are given back
+_NEWS = 2.0  # seconds until Ray knows of a node's end, at most, after an actor's
 _FAILED_SEATS = 3  # in a row, until Ray counts as unable to give one
 
 
@@ -215,7 +216,13 @@ def _tell(trial: TuneTrial, answer: Answer) -> None:
 
 
 def _how_it_died(asks: Asks) -> Outcome:
-    return Died("crash", "the actor died")
+    """Lost, if its node is gone; an actor that died alone may have used up the memory."""
+    deadline = time.monotonic() + _NEWS
+    while any(node["NodeID"] == asks.node and node["Alive"] for node in ray.nodes()):
+        if time.monotonic() > deadline:
+            return Died("crash", f"the actor {asks.worker} died: out of memory, or killed")
+        time.sleep(0.05)
+    return Died("lost", f"the node of {asks.worker} is gone")
 
 
 class BridgeSearcher(Searcher):
@@ -244,6 +251,12 @@ class BridgeScheduler(FIFOScheduler):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Ray types only a part of itself
         self._bridge = bridge
+
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
+        """None in particular: an actor that is free goes to the newest seat, and one that is starting stays
+        with the seat it is started for. First come, first served would start such actors again and again.
+        """
+        return None
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         return self._bridge.hear(trial, result[WORD])

@@ -16,6 +16,7 @@ from sweeps.engines.base import EngineSettings
 from sweeps.engines.ray.shipping import pack
 from sweeps.engines.slots import plan_slots, this_machine
 from sweeps.errors import UsageError
+from sweeps.trial.target import source_hash
 
 _SWITCHES = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -50,8 +51,12 @@ class Connection:
         self._ours = False
         self._private = False
         self._needs: Mapping[str, float] = {}
+        self.source: str | None = (
+            None  # sha256 of the training function's source, where the code has travelled
+        )
         self._looked = -math.inf
         self._capacity = 0
+        self._stack = contextlib.ExitStack()
         if self._address is None and not _in_a_ray():
             self._slots = plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
 
@@ -70,23 +75,17 @@ class Connection:
                 with _own_sigterm():
                     self._start_private() if self._address is None else self._connect(self._address)
                 self._ours = True
+                self._stack.callback(ray.shutdown)
+                self._stack.enter_context(_muted())
         self._needs = self._one_trial(ray.cluster_resources())
         if self._settings.workers is None and not self._private:
             self._refuse_without_room()
 
     def close(self) -> None:
         """Disconnect; a private Ray ends."""
-        if self._ours:
-            import ray
-
-            ray.shutdown()
-            self._ours = False
+        self._stack.close()
+        self._ours = False
         self._needs = {}
-
-    @property
-    def ships(self) -> bool:
-        """Whether the user's code travelled to the workers."""
-        return self._ours and not self._private
 
     @property
     def needs(self) -> Mapping[str, float]:
@@ -123,6 +122,7 @@ class Connection:
     def _connect(self, address: str) -> None:
         import ray
 
+        self.source = source_hash(self._settings.train, self._settings.search_path)
         with _translated(address):
             ray.init(
                 address=address,
@@ -198,6 +198,19 @@ def _own_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _muted() -> Iterator[None]:
+    """No news of nodes and actors on stdout, which is for data: Ray prints them whatever it is told."""
+    from ray._private import worker
+
+    printing = worker.print_to_stdstream
+    worker.print_to_stdstream = lambda data, ignore_prefix: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = printing
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.ray.connection import Connection, quiet
 from sweeps.messages import Died, Interrupted
-from sweeps.trial.target import source_hash
 
 if TYPE_CHECKING:
     from sweeps.engines.ray.bridge import Bridge
@@ -93,11 +92,9 @@ class RayEngine:
     def _plan(self) -> SeatPlan:
         from sweeps.engines.ray.seat import SeatPlan
 
-        needs, shipped = self._connection.needs, self._connection.ships
-        # The settings' None means "what is there", and only the driver knows what that came to.
-        settings = replace(self._settings, gpus=needs.get("GPU", 0.0), workers=1)
-        source = source_hash(settings.train, settings.search_path) if shipped else None
-        path = () if shipped else tuple(sys.path)
+        source = self._connection.source
+        settings = replace(self._settings, gpus=self._connection.needs.get("GPU", 0.0), workers=1)
+        path = tuple(sys.path) if source is None else ()
         return SeatPlan(settings, self._preload, Path.cwd(), path, source)
 
 
