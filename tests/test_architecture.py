@@ -30,7 +30,7 @@ LAYERS = [
 HOMES = {
     "optuna": ("sweeps.study", "sweeps.space.distributions", "sweeps.samplers", "sweeps.pruners"),
     "pandas": ("sweeps.results", "trainer.data"),
-    "pyarrow": ("sweeps.results",),
+    "pyarrow": ("sweeps.results", "sweeps.engines.ray.storage"),
     "torch": ("trainer", "sweeps.trial", "sweeps.export", "sweeps.engines.local", "sweeps.results.model"),
     "ray": ("sweeps.engines.ray",),
     "yaml": ("sweeps.spec",),

@@ -28,6 +28,8 @@ class EngineSettings:
         trial_timeout: seconds an attempt, or a job, may take as a whole; None for ever.
         memory: bytes that Ray reserves for one trial; None for no such limit.
         custom: further resources of a Ray cluster that one trial needs, by name.
+        storage: where the nodes of a Ray cluster keep checkpoints, a path or URI; None where they see the
+            results folder.
         address: the Ray cluster to connect to; None for RAY_ADDRESS, or else a private Ray.
     """
 
@@ -43,6 +45,7 @@ class EngineSettings:
     trial_timeout: float | None = None
     memory: int | None = None
     custom: Mapping[str, float] = field(default_factory=dict)
+    storage: str | None = None
     address: str | None = None
 
 

@@ -72,8 +72,11 @@ def with_absolute_storage(spec: SweepSpec) -> SweepSpec:
     return spec.model_copy(update={"storage": absolute_url(spec.storage)})
 
 
-def engine_settings(spec: SweepSpec, places: tuple[Path, ...], address: str | None = None) -> EngineSettings:
-    """What an engine needs to know of a spec. ``address`` is that of a Ray cluster.
+def engine_settings(
+    spec: SweepSpec, places: tuple[Path, ...], address: str | None = None, folder_id: str = ""
+) -> EngineSettings:
+    """What an engine needs to know of a spec. ``address`` is that of a Ray cluster, ``folder_id`` tells the
+    sweep's checkpoints from others' in one storage.
 
     Raises:
         UsageError: what only Ray has a use for is given to another engine.
@@ -93,12 +96,14 @@ def engine_settings(spec: SweepSpec, places: tuple[Path, ...], address: str | No
         trial_timeout=spec.timeout.trial,
         memory=spec.resources.memory,
         custom=spec.resources.custom,
+        storage=spec.storage_path and f"{spec.storage_path.rstrip('/')}/{spec.name}-{folder_id}",
         address=address,
     )
 
 
 def _refuse_what_ray_has(spec: SweepSpec, address: str | None) -> None:
     given = [f"resources.{key}" for key in ("memory", "custom") if getattr(spec.resources, key)]
+    given += ["storage_path"] if spec.storage_path is not None else []
     given += ["--address"] if address is not None else []
     if given:
         raise UsageError(

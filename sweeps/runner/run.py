@@ -213,7 +213,8 @@ def _open_study(run: _Run, stack: ExitStack) -> StudyStore:
 
 
 def _open_engine(run: _Run, stack: ExitStack) -> Engine:
-    engine = create_engine(run.spec.engine, engine_settings(run.spec, run.places, run.address))
+    settings = engine_settings(run.spec, run.places, run.address, run.manifest.id)
+    engine = create_engine(run.spec.engine, settings)
     stack.callback(engine.close)
     return engine
 

@@ -201,6 +201,11 @@ class Settings(Section):
         pattern=r"^(sqlite:///.+|postgresql(\+psycopg)?://.+)$",
         description="the study's database; by default a journal in the results folder",
     )
+    storage_path: str | None = Field(
+        default=None,
+        pattern=r"^(/|[a-z][a-z0-9+.-]*://).+$",
+        description="a folder or URI where the nodes of a Ray cluster keep checkpoints",
+    )
     export: tuple[Literal["safetensors"], ...] = Field(
         default=("safetensors",), strict=False, description="formats of the released model"
     )

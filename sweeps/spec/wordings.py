@@ -25,6 +25,7 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("name",): "letters, digits, dots, dashes and underscores, such as my_cnn",
     ("train",): "module:function or path/to/file.py:function, such as my_cnn:train",
     ("test",): "module:function or path/to/file.py:function, such as my_cnn:test",
+    ("storage_path",): "an absolute path or a URI that every node reaches, such as s3://bucket/sweeps",
     ("storage",): "sqlite:///file.db or postgresql://host/database",
 }
 NOT_YET: Mapping[KeyPath, frozenset[str]] = {("engine",): frozenset({"simulated"})}

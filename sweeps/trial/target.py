@@ -101,11 +101,13 @@ def source_folder(target: str, search_path: Sequence[Path]) -> Path | None:
 
     A file outside of these counts as lying in its own folder. Raises TargetError if there is no such module.
     """
-    path = _source_file(target, _split(target)[0], search_path)
-    if path is None or any(folder.name == "site-packages" for folder in path.parents):
+    source, _ = _split(target)
+    path = _source_file(target, source, search_path)
+    if path is None or "site-packages" in path.parts:
         return None
     holding = [folder for folder in search_path if path.is_relative_to(folder)]
-    return max(holding, key=lambda folder: len(folder.parts), default=path.parent)
+    alone = path.parent if source.endswith(".py") else None
+    return max(holding, key=lambda folder: len(folder.parts), default=alone)
 
 
 def _split(target: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ waits for a machine, nothing counts as running, and nothing is proposed that lat
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from ray.tune.search import Searcher
 
 from sweeps.engines.base import Director
 from sweeps.engines.ray.seat import PLAN, WORD, Answer, Asks, Ends, Finishes, Reports, Seat, SeatPlan, Word
+from sweeps.engines.ray.workspace import Piece, receive
 from sweeps.errors import SweepError
 from sweeps.messages import Continue, Died, Exhausted, Interrupted, Outcome, TrialSpec, Wait
 
@@ -152,11 +153,13 @@ class Bridge:
         match word:
             case Asks():
                 self._give(trial, seated, word)
-            case Reports(number, attempt, epoch, metrics):
+            case Reports(number, attempt, epoch, metrics, pieces):
+                seated.receive(pieces)
                 decision = self._controller.report(number, attempt, epoch, metrics)
                 if not isinstance(decision, Continue):
                     _tell(trial, decision)
-            case Finishes(number, attempt, outcome):
+            case Finishes(number, attempt, outcome, pieces):
+                seated.receive(pieces)
                 seated.spec = None
                 self._idle = False
                 self._controller.finish(number, attempt, outcome)
@@ -207,6 +210,11 @@ class _Seated:
     asks: Asks | None = None  # its first word
     since: float = 0.0  # when that came
     spec: TrialSpec | None = None  # what runs in it
+
+    def receive(self, pieces: Sequence[Piece]) -> None:
+        """Keep what the trial's node has sent."""
+        if self.spec is not None:
+            receive(self.spec.directory, pieces)
 
 
 def _tell(trial: TuneTrial, answer: Answer) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from sweeps.engines.base import EngineSettings
 from sweeps.engines.ray.shipping import pack
+from sweeps.engines.ray.storage import check_storage
 from sweeps.engines.slots import plan_slots, this_machine
 from sweeps.errors import UsageError
 from sweeps.trial.target import source_hash
@@ -64,10 +65,13 @@ class Connection:
         """Connect, unless it has been done.
 
         Raises:
-            UsageError: no such cluster, another version of Ray or Python there, or no room for one trial.
+            UsageError: the storage cannot be written to, there is no such cluster, or one of another version of
+                Ray or Python, or none of its nodes has room for a trial.
         """
         if self._needs:
             return
+        if self._settings.storage is not None:
+            check_storage(self._settings.storage)
         with switched({} if self._address else _ALONE):
             import ray
 

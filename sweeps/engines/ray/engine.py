@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.ray.connection import Connection, quiet
+from sweeps.engines.ray.workspace import receive
 from sweeps.messages import Died, Interrupted
 
 if TYPE_CHECKING:
     from sweeps.engines.ray.bridge import Bridge
-    from sweeps.engines.ray.seat import SeatPlan
+    from sweeps.engines.ray.seat import Released, SeatPlan
 
 _LOOK = 0.1  # seconds between two looks at a job
 
@@ -73,8 +74,7 @@ class RayEngine:
             try:
                 while not self._killed:
                     if ray.wait([result], timeout=_LOOK)[0]:
-                        released: JobResult = ray.get(result)
-                        return released
+                        return _received(job, ray.get(result))
             except RayActorError as error:
                 return JobResult(None, Died("crash", f"the actor of the test died: {error}"))
             finally:
@@ -95,7 +95,13 @@ class RayEngine:
         source = self._connection.source
         settings = replace(self._settings, gpus=self._connection.needs.get("GPU", 0.0), workers=1)
         path = tuple(sys.path) if source is None else ()
-        return SeatPlan(settings, self._preload, Path.cwd(), path, source)
+        return SeatPlan(settings, self._preload, Path.cwd(), path, self._settings.storage, source)
+
+
+def _received(job: Job, released: Released) -> JobResult:
+    receive(job.spec.directory, released.log)
+    receive(job.bundle, released.bundle)
+    return released.result
 
 
 def _options(needs: Mapping[str, float]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from ray.tune import Trainable
 from sweeps.engines.base import EngineSettings, Job, JobResult
 from sweeps.engines.local.engine import LocalEngine
 from sweeps.engines.ray.shipping import CODE
+from sweeps.engines.ray.storage import Storage
+from sweeps.engines.ray.workspace import OwnWorkspace, Piece, SharedWorkspace, Workspace
 from sweeps.engines.slots import Slot
 from sweeps.errors import SweepError, TargetError
 from sweeps.messages import Continue, Decision, Exhausted, Outcome, Stop, TrialSpec, Wait
@@ -41,6 +43,7 @@ class SeatPlan:
     preload: tuple[str, ...]  # what worker processes import first
     directory: Path  # the driver's working directory
     sys_path: tuple[str, ...]  # the driver's; empty where the code has travelled
+    storage: str | None  # where checkpoints go; None where nodes see the results folder
     source: str | None  # sha256 of the training function's source, where the code has travelled
 
 
@@ -61,6 +64,7 @@ class Reports:
     attempt: int
     epoch: int
     metrics: Mapping[str, float]
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Finishes:
     trial: int
     attempt: int
     outcome: Outcome
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,10 @@ class _HungUp:
 class _Line:
     """The controller, as the hosted engine sees it: words out, answers in."""
 
-    def __init__(self, asks: Asks) -> None:
+    def __init__(self, asks: Asks, workspace: Workspace) -> None:
         self.interrupted = False
         self._asks = asks
+        self._workspace = workspace
         self._words: queue.SimpleQueue[Word] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer | _HungUp] = queue.SimpleQueue()
 
@@ -102,15 +108,17 @@ class _Line:
         self, n: int = 1, within: Mapping[str, Any] | None = None, worker: str = ""
     ) -> list[TrialSpec] | Wait | Exhausted:
         answer = self._exchange(self._asks)
-        return [answer] if isinstance(answer, TrialSpec) else Exhausted("the seat is let go")
+        if isinstance(answer, TrialSpec):
+            return [self._workspace.enter(answer)]
+        return Exhausted("the seat is let go")
 
     def report(self, trial: int, attempt: int, epoch: int, metrics: Mapping[str, float]) -> Decision:
-        answer = self._exchange(Reports(trial, attempt, epoch, metrics))
+        answer = self._exchange(Reports(trial, attempt, epoch, metrics, self._workspace.sync()))
         assert not isinstance(answer, TrialSpec | Exhausted)  # these answer an ask
         return Stop("interrupted") if isinstance(answer, _HungUp) else answer
 
     def finish(self, trial: int, attempt: int, outcome: Outcome) -> None:
-        self._words.put(Finishes(trial, attempt, outcome))
+        self._words.put(Finishes(trial, attempt, outcome, self._workspace.leave()))
 
     def interrupt(self) -> None:
         self.interrupted = True
@@ -146,8 +154,10 @@ class Seat(Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         node = ray.get_runtime_context().get_node_id()
-        self._line = _Line(Asks(f"{self._local_ip}/{node[:6]}/{os.getpid()}", node))
-        self._engine = _engine_here(config[PLAN])
+        plan: SeatPlan = config[PLAN]
+        self._workspace = OwnWorkspace(Storage(plan.storage)) if plan.storage else SharedWorkspace()
+        self._line = _Line(Asks(f"{self._local_ip}/{node[:6]}/{os.getpid()}", node), self._workspace)
+        self._engine = _engine_here(plan)
         self._pending: Word | None = None  # the word that the hosted engine waits with
         self._answer: Answer | None = None
         self._threads = ThreadPoolExecutor(1, "seat")
@@ -181,6 +191,7 @@ class Seat(Trainable):
             self._engine.kill()
         self._hosting.result()
         self._engine.close()
+        self._workspace.close()
 
     def _host(self) -> None:
         try:
@@ -196,15 +207,36 @@ class Seat(Trainable):
         self._answer = None
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A job's result, and the files that the driver has still to write."""
+
+    result: JobResult
+    log: tuple[Piece, ...] = ()
+    bundle: tuple[Piece, ...] = ()
+
+
 class Bench:
     """The actor that a winner is released in."""
 
-    def call(self, plan: SeatPlan, job: Job) -> JobResult:
-        engine = _engine_here(plan)
-        try:
-            return engine.call(job)
-        finally:
-            engine.close()
+    def call(self, plan: SeatPlan, job: Job) -> Released:
+        """Run the job. Where nodes have folders of their own, what it wrote comes with the result."""
+        if plan.storage is None:
+            return Released(_call(plan, job))
+        workspace = OwnWorkspace(Storage(plan.storage))
+        seen = workspace.visit(job.spec)
+        result = _call(plan, replace(job, spec=seen, bundle=workspace.bundle()))
+        released = Released(result, workspace.log(), workspace.bundled())
+        workspace.close()
+        return released
+
+
+def _call(plan: SeatPlan, job: Job) -> JobResult:
+    engine = _engine_here(plan)
+    try:
+        return engine.call(job)
+    finally:
+        engine.close()
 
 
 def _engine_here(plan: SeatPlan) -> LocalEngine:

@@ -5,13 +5,13 @@ Only files that programs are made of travel, so that a data set or a results fol
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import sweeps
 from sweeps.engines.base import EngineSettings
 from sweeps.errors import UsageError
 from sweeps.trial.target import source_folder
@@ -36,8 +36,15 @@ def pack(settings: EngineSettings, variables: Mapping[str, str]) -> dict[str, An
     for folder in sorted(folder for folder in folders if folder is not None):
         _copy(folder, stage / CODE)
     (stage / CODE).mkdir(exist_ok=True)
-    packages = [str(Path(sweeps.__file__).parent)]
+    packages = [str(place) for name in ("sweeps", "trainer") for place in _places(name)]
     return {"working_dir": str(stage), "py_modules": packages, "env_vars": dict(variables)}
+
+
+def _places(package: str) -> list[str]:
+    """The folder of an installed package."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None  # both are of one distribution
+    return list(spec.submodule_search_locations or ())
 
 
 def _copy(folder: Path, target: Path) -> None:

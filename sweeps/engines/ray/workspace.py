@@ -1,0 +1,166 @@
+"""The folder that a trial works in, as seen from its node: the driver's own, or one of this node.
+
+Where nodes share no folder with the driver, checkpoints go to the storage, and the small files (metrics, log,
+facts) to the driver, with the words that are said anyway.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sweeps.engines.output import cap_log
+from sweeps.engines.ray.storage import Storage, StoredCheckpoints
+from sweeps.errors import UsageError
+from sweeps.messages import TrialSpec
+from sweeps.paths import TrialPaths, replace_file
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a file of a trial has gained: ``data`` is to be appended, or, if ``whole``, to replace it."""
+
+    name: str
+    data: bytes
+    whole: bool = False
+
+
+class Workspace(Protocol):
+    """Called by the seat for each of its trials: ``enter``, ``sync`` before each report, ``leave``."""
+
+    def enter(self, spec: TrialSpec) -> TrialSpec:
+        """The trial as its worker is to see it."""
+
+    def sync(self) -> tuple[Piece, ...]:
+        """Put checkpoints where another node finds them; returns what the driver must get."""
+
+    def leave(self) -> tuple[Piece, ...]:
+        """As ``sync``, for the last time."""
+
+    def close(self) -> None:
+        """Remove what was made on this node."""
+
+
+class SharedWorkspace:
+    """Every node sees the driver's results folder."""
+
+    def enter(self, spec: TrialSpec) -> TrialSpec:
+        """Raises UsageError if this node does not see the folder."""
+        if not spec.directory.parent.is_dir():
+            raise UsageError(
+                f"every node must see the results folder, and one does not see {spec.directory.parent}: put "
+                "it on a shared file system (--results), or give storage_path, a folder or bucket they all reach"
+            )
+        return spec
+
+    def sync(self) -> tuple[Piece, ...]:
+        return ()
+
+    def leave(self) -> tuple[Piece, ...]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing was made."""
+
+
+class OwnWorkspace:
+    """A folder of this node, emptied after each trial."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._root = Path(tempfile.mkdtemp(prefix="sweeps-trials-"))
+
+    def enter(self, spec: TrialSpec) -> TrialSpec:
+        seen = self.visit(spec, fetch=spec.attempt > 1)
+        if spec.attempt == 1:
+            self._checkpoints.discard()
+        return seen
+
+    def visit(self, spec: TrialSpec, *, fetch: bool = True) -> TrialSpec:
+        """As ``enter``, for one who only reads the checkpoints."""
+        directory = self._root / spec.directory.parent.parent.name / "trials" / spec.directory.name
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        self._directory = directory
+        self._checkpoints = StoredCheckpoints(self._storage, directory)
+        if fetch:
+            self._checkpoints.fetch()
+        paths = TrialPaths(directory)
+        self._growing = [_Growing(paths.metrics), _Growing(paths.log)]
+        self._facts = b""
+        return replace(spec, directory=directory)
+
+    def sync(self) -> tuple[Piece, ...]:
+        self._checkpoints.send()
+        return tuple(self._pieces())
+
+    def leave(self) -> tuple[Piece, ...]:
+        self._checkpoints.finish()
+        pieces = tuple(self._pieces())
+        shutil.rmtree(self._directory)
+        return pieces
+
+    def bundle(self) -> Path:
+        """A folder for the release of the trial visited."""
+        bundle = self._directory / "bundle"
+        bundle.mkdir(exist_ok=True)
+        return bundle
+
+    def bundled(self) -> tuple[Piece, ...]:
+        """What has been put there."""
+        return tuple(Piece(path.name, path.read_bytes(), whole=True) for path in self.bundle().iterdir())
+
+    def log(self) -> tuple[Piece, ...]:
+        """What the visit has printed."""
+        return tuple(piece for piece in self._pieces() if piece.name == TrialPaths(self._directory).log.name)
+
+    def close(self) -> None:
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def _pieces(self) -> Sequence[Piece]:
+        pieces = [Piece(file.path.name, data) for file in self._growing if (data := file.gained())]
+        facts = TrialPaths(self._directory).facts
+        if facts.exists() and (data := facts.read_bytes()) != self._facts:
+            self._facts = data
+            pieces.append(Piece(facts.name, data, whole=True))
+        return pieces
+
+
+class _Growing:
+    """A file that is appended to, and may be begun anew."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read = 0
+
+    def gained(self) -> bytes:
+        if not self.path.exists():
+            return b""
+        with open(self.path, "rb") as file:
+            size = file.seek(0, 2)
+            if size < self._read:
+                self._read = 0
+            file.seek(self._read)
+            data = file.read()
+        self._read += len(data)
+        return data
+
+
+def receive(directory: Path, pieces: Sequence[Piece]) -> None:
+    """Write what a node has sent into a trial's folder at the driver."""
+    if not pieces:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    for piece in pieces:
+        path = directory / piece.name
+        if piece.whole:
+            replace_file(path, piece.data, durable=False)
+        else:
+            with open(path, "ab") as file:
+                file.write(piece.data)
+    TrialPaths(directory).log.touch()  # as a worker beside the driver would have made it
+    cap_log(TrialPaths(directory).log)
