@@ -65,8 +65,8 @@ class Connection:
         """Connect, unless it has been done.
 
         Raises:
-            UsageError: the storage cannot be written to, there is no such cluster, or one of another version of
-                Ray or Python, or none of its nodes has room for a trial.
+            UsageError: the storage cannot be written to, there is no such cluster, or it runs another version
+                of Ray or Python, or none of its nodes has room for a trial.
         """
         if self._needs:
             return
