@@ -83,18 +83,24 @@ def hangs_after_one_epoch(trial):
     time.sleep(60)
 
 
-def trains(trial):
+def trains(trial, seconds=0.0):
     """A real model, so that there is a state to go on from."""
     import torch
 
     model = torch.nn.Linear(4, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=trial.config.x / 10)
     for _ in trial.epochs(model=model, optimizer=optimizer):
+        time.sleep(seconds)
         optimizer.zero_grad()
         loss = (model(torch.randn(16, 4)) ** 2).mean()
         loss.backward()
         optimizer.step()
         trial.report(val_loss=loss)
+
+
+def trains_slowly(trial):
+    """As ``trains``, at 20 ms an epoch."""
+    trains(trial, seconds=0.02)
 
 
 def forks_and_falls_out(trial):

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
 
+import pandas as pd
 import pytest
+import yaml
 
+import sweeps
 from sweeps.engines import Engine, EngineSettings
 from sweeps.engines.ray.engine import RayEngine
+from sweeps.errors import UsageError
 from tests.engines.conformance import EngineSuite
+from tests.engines.harness import HERE, MARK, Sweep, marked_processes
 
 pytestmark = pytest.mark.ray
 
+RAYS_OWN = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")  # they notice the end of their node after a minute
 
-@pytest.fixture(autouse=True, scope="module")
+
+@pytest.fixture(scope="module")
 def one_ray():
     """One Ray for the module: an engine uses the Ray that its process is connected to."""
     import ray
@@ -30,6 +43,177 @@ def one_ray():
     ray.shutdown()
 
 
+@pytest.mark.usefixtures("one_ray")
 class TestRay(EngineSuite):
     def create(self, settings: EngineSettings) -> Engine:
+        # The trivial functions need no torch.
         return RayEngine(settings, preload=("torch",) if settings.train.endswith("trains") else ())
+
+
+def write(folder, **keys):
+    """A YAML of the toy function ``trains``."""
+    base = {
+        "version": 1,
+        "name": "toy",
+        "train": "functions:trains",
+        "epochs": 9,
+        "parameters": {"x": {"min": 0.1, "max": 1.0}},
+        "budget": {"trials": 9},
+        "resources": {"gpus": 0},
+    }
+    path = folder / "toy.yaml"
+    path.write_text(yaml.safe_dump(base | keys))
+    (folder / "functions.py").write_text((HERE / "functions.py").read_text())
+    return path
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_the_same_yaml_gives_the_same_trials_on_every_engine(tmp_path):
+    """Numbers, parameters, states, metrics, decisions: all but times and workers' names."""
+    path = write(tmp_path, early_stopping={"patience": 3}, pruner={"name": "asha", "reduction_factor": 2})
+    tables = {}
+    for engine in ("inline", "local", "ray"):
+        results = sweeps.run(path, {"engine": engine, "workers": 1}, results=tmp_path / engine)
+        epochs = results.epochs.drop(columns="time")
+        tables[engine] = results.trials.drop(columns=["seconds", "started", "worker"]), epochs
+    assert {"COMPLETE", "PRUNED"} <= set(tables["inline"][0]["state"])
+    for engine in ("local", "ray"):
+        for expected, found in zip(tables["inline"], tables[engine], strict=True):
+            pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_ray_of_ones_own_is_left_running(tmp_path):
+    import ray
+
+    sweep = Sweep(tmp_path, "falling", budget={"trials": 1})
+    engine = RayEngine(sweep.settings, preload=())
+    assert engine.workers == 2
+    sweep.run(engine)
+    engine.close()
+    assert ray.is_initialized()
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_a_trial_that_fits_nowhere_is_refused(tmp_path):
+    sweep = Sweep(tmp_path, "falling", resources={"custom": {"tpu": 2}}, engine="ray")
+    with pytest.raises(UsageError, match=r"no node has room for CPU: 1, tpu: 2 \(there are: .*CPU: 2"):
+        RayEngine(sweep.settings).workers  # noqa: B018  it connects
+
+
+class Command:
+    """`sweep` in a process of its own, with a Ray of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.mark = uuid.uuid4().hex
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sweeps", *arguments],
+            env={**os.environ, MARK: self.mark},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # its process group gets the signals, as from a terminal
+        )
+
+    def until(self, words: str) -> None:
+        """Wait until it says ``words``."""
+        for line in self.process.stderr:
+            if words in line:
+                return
+        raise AssertionError(f"it ended without saying {words!r}")
+
+    def survivors(self, seconds: float) -> list[str]:
+        deadline = time.monotonic() + seconds
+        while (alive := self._alive()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return alive
+
+    def _alive(self) -> list[str]:
+        commands = marked_processes(self.mark).values()
+        return [command for command in commands if not command.startswith(RAYS_OWN)]
+
+
+@pytest.fixture
+def start():
+    commands = []
+
+    def start(*arguments):
+        commands.append(Command(*map(str, arguments)))
+        return commands[-1]
+
+    yield start
+    for command in commands:
+        command.process.kill()
+        command.process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_in_good_order(tmp_path, start, number, code):
+    path = write(tmp_path, train="functions:slow", engine="ray", workers=2, epochs=50)
+    command = start("run", path, "--results", tmp_path)
+    command.until("trial 1 started")
+    time.sleep(0.5)
+    os.killpg(command.process.pid, number) if number == signal.SIGINT else command.process.terminate()
+    out, err = command.process.communicate(timeout=30)
+    assert command.process.returncode == code
+    assert "Traceback" not in out + err
+    assert "ray" not in out.lower()
+    trials = sweeps.load(tmp_path / "toy").trials
+    assert set(trials["state"]) == {"INTERRUPTED"}
+    assert (trials["epochs"] >= 1).all()
+    assert command.survivors(5) == []
+
+
+def test_ctrl_c_twice_stops_at_once(tmp_path, start):
+    path = write(tmp_path, train="functions:hangs_after_one_epoch", engine="ray", workers=1)
+    command = start("run", path, "--results", tmp_path)
+    command.until("trial 0 started")
+    time.sleep(0.5)
+    os.killpg(command.process.pid, signal.SIGINT)
+    time.sleep(0.5)
+    assert command.process.poll() is None  # the trial does not report, so the first one waits
+    began = time.monotonic()
+    os.killpg(command.process.pid, signal.SIGINT)
+    command.process.communicate(timeout=30)
+    assert time.monotonic() - began < 5  # two seconds for the trials, the rest for Ray itself
+    assert command.process.returncode == 130
+    assert set(sweeps.load(tmp_path / "toy").trials["state"]) == {"INTERRUPTED"}
+    assert command.survivors(5) == []
+
+
+def test_kill_9_of_the_driver_loses_nothing(tmp_path, start):
+    keys = {"epochs": 30, "budget": {"trials": 4}, "pruner": "none"}
+    path = write(tmp_path, train="functions:trains_slowly", engine="ray", workers=1, **keys)
+    command = start("run", path, "--results", tmp_path / "cut")
+    command.until("trial 2 started")
+    time.sleep(0.3)
+    command.process.kill()
+    command.process.communicate()
+    assert command.survivors(20) == []
+    resumed = start("resume", tmp_path / "cut" / "toy")
+    _, err = resumed.process.communicate(timeout=60)
+    assert resumed.process.returncode == 0, err
+    fast = {"engine": "inline", "train": "functions:trains"}
+    whole = sweeps.run(path, fast, results=tmp_path / "whole").trials
+    cut = sweeps.load(tmp_path / "cut" / "toy").trials
+    assert list(cut["attempt"]) == [1, 1, 2, 1]
+    same = ["number", "state", "stop_reason", "metric", "best_epoch", "epochs", "params.x"]
+    pd.testing.assert_frame_equal(cut[same], whole[same], check_exact=True)
+
+
+def test_no_such_cluster_is_said_in_one_line(tmp_path, start):
+    path = write(tmp_path, engine="ray")
+    command = start("run", path, "--results", tmp_path, "--address", "127.0.0.1:1")
+    out, err = command.process.communicate(timeout=60)
+    assert command.process.returncode == 2
+    assert err.startswith("sweep: Ray at 127.0.0.1:1: nothing can be reached there")
+    assert "--address" in err
+    assert "Traceback" not in out + err
+
+
+def test_an_address_needs_the_engine_that_connects_to_it(tmp_path, start):
+    command = start("run", write(tmp_path), "--results", tmp_path, "--address", "auto")
+    _, err = command.process.communicate(timeout=60)
+    assert command.process.returncode == 2
+    assert err.startswith("sweep: --address need engine: ray, and the engine is local")

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ _SWITCHES = {
 # Said to Ray, it keeps a Ray of one machine on the loopback interface, on Linux too.
 _ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _OBJECT_STORE = 80 * 2**20  # bytes: small messages are all that passes through it
+_REACH = 5.0  # seconds to reach a cluster's head
 _LOOK_AGAIN = 1.0  # seconds between two looks at a cluster's nodes
 _HOW_TO_CONNECT = (
     "start Ray there (ray start --head), give --address host:port, or leave it out for a private Ray on this "
@@ -126,6 +128,7 @@ class Connection:
     def _connect(self, address: str) -> None:
         import ray
 
+        _refuse_unreachable(address)
         self.source = source_hash(self._settings.train, self._settings.search_path)
         with _translated(address):
             ray.init(
@@ -153,6 +156,19 @@ class Connection:
             f"{nodes}): ask for less under resources:, or, where nodes are started on demand, say how many "
             "trials may run at once with workers:"
         )
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Ray itself would try for a minute."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH).close()
+    except OSError as error:
+        raise UsageError(
+            f"Ray at {address}: nothing can be reached there ({error.strerror or error}); {_HOW_TO_CONNECT}"
+        ) from error
 
 
 def _nodes() -> list[Mapping[str, float]]:

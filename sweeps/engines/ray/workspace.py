@@ -53,7 +53,7 @@ class SharedWorkspace:
         if not spec.directory.parent.is_dir():
             raise UsageError(
                 f"every node must see the results folder, and one does not see {spec.directory.parent}: put "
-                "it on a shared file system (--results), or give a folder or bucket they all reach: storage_path"
+                "it on a shared file system (--results), or give storage_path: a place that all nodes reach"
             )
         return spec
 
