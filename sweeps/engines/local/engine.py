@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.local.crew import Crew, Member, Message
@@ -31,13 +32,15 @@ class LocalEngine:
         settings: EngineSettings,
         preload: Sequence[str] = ("torch",),
         slots: Sequence[Slot] | None = None,
+        shared: Path | None = None,
     ) -> None:
         """``preload`` is imported before workers fork. ``slots`` are given by who knows better than this
-        machine what is free. Raises UsageError if the machine has no room for one trial.
+        machine what is free, and ``shared`` by who has a forkserver already: its door. Raises UsageError if
+        the machine has no room for one trial.
         """
         self._settings = settings
         self._slots = slots or plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
-        self._launcher = Launcher(preload)
+        self._launcher = Launcher(preload, shared=shared)
         self._crew = Crew(self._launcher, settings.search_path)
         self._killed = False
         self.workers = len(self._slots)

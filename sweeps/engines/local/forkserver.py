@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import select
 import signal
 import socket
 import struct
@@ -23,28 +24,85 @@ HELLO = struct.Struct("<i")  # forkserver -> driver, once it is ready: its numbe
 FORK = b"F"  # driver -> forkserver, with the worker's ends of link and control, and its output
 
 
-def main(connection: int, preload: Sequence[str]) -> None:
-    """Import ``preload``, say hello on the socket ``connection``, then fork a worker at every request."""
+def main(connection: int, preload: Sequence[str], door: str | None = None) -> None:
+    """Import ``preload``, say hello on the socket ``connection``, then fork a worker at every request.
+
+    Other processes of the driver's may come in by ``door``, a socket's path, and ask for workers of their
+    own. The end of ``connection`` is the end of all.
+    """
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
+    listener = _listen(door) if door else None  # at once: who comes early waits
     for name in preload:
         importlib.import_module(name)
     gc.freeze()
-    driver = socket.socket(fileno=connection)
-    driver.sendall(HELLO.pack(_threads()))
     # The kernel reaps the supervisors.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        order, descriptors, _, _ = socket.recv_fds(driver, 1, 3)
-        if order != FORK:  # the driver is gone, or done
-            os._exit(0)
-        if os.fork() == 0:
-            driver.close()
+    driver = socket.socket(fileno=connection)
+    driver.sendall(HELLO.pack(_threads()))
+    _Clients(driver, listener).serve()
+
+
+class _Clients:
+    """Those who may ask for workers: the driver, and who came in by the door."""
+
+    def __init__(self, driver: socket.socket, listener: socket.socket | None) -> None:
+        self._driver = driver
+        self._listener = listener
+        self._open = [driver, listener] if listener else [driver]
+
+    def serve(self) -> None:
+        """Do what they ask for; returns in a worker whose work is done."""
+        while True:
+            for one in select.select(self._open, [], [])[0]:
+                if one is self._listener:
+                    self._open.append(_welcome(one))
+                elif self._do_order(one):
+                    return
+
+    def _do_order(self, client: socket.socket) -> bool:
+        """Whether this is a worker whose work is done."""
+        order, descriptors = _order(client)
+        if order == FORK and os.fork() == 0:
+            for one in self._open:
+                one.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             serve(*descriptors)
-            return
+            return True
         for descriptor in descriptors:
             os.close(descriptor)
+        if order != FORK:
+            self._forget(client)
+        return False
+
+    def _forget(self, client: socket.socket) -> None:
+        """A client is gone, or done."""
+        if client is self._driver:
+            os._exit(0)
+        self._open.remove(client)
+        client.close()
+
+
+def _listen(door: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(door)
+    listener.listen(128)
+    return listener
+
+
+def _welcome(listener: socket.socket) -> socket.socket:
+    client, _ = listener.accept()
+    client.sendall(HELLO.pack(_threads()))
+    return client
+
+
+def _order(client: socket.socket) -> tuple[bytes, list[int]]:
+    """What a client wants: FORK with three descriptors, or nothing any more."""
+    try:
+        order, descriptors, _, _ = socket.recv_fds(client, 1, 3)
+    except ConnectionResetError:
+        return b"", []
+    return order, descriptors
 
 
 def serve(link: int, control: int, output: int) -> None:

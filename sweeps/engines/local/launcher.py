@@ -15,7 +15,7 @@ from sweeps.engines.local.forkserver import FORK, HELLO
 from sweeps.engines.local.supervisor import GRACE
 from sweeps.errors import SweepError
 
-_FORKSERVER = "from sweeps.engines.local.forkserver import main; main({descriptor}, {preload!r})"
+_FORKSERVER = "from sweeps.engines.local.forkserver import main; main({descriptor}, {preload!r}, {door!r})"
 _WORKER = "from sweeps.engines.local.forkserver import serve; serve({}, {}, {})"
 # One thread while torch is imported, or the forkserver could not fork; a worker sets its own number.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -28,8 +28,15 @@ class Launcher:
     interpreters are used where forking is unsafe: not on Linux, or where importing torch starts threads.
     """
 
-    def __init__(self, preload: Sequence[str] = ("torch",)) -> None:
+    def __init__(
+        self, preload: Sequence[str] = ("torch",), *, door: Path | None = None, shared: Path | None = None
+    ) -> None:
+        """``door`` is where the forkserver lets other processes in; ``shared`` is the door of another
+        launcher's, which is used as long as it is open.
+        """
         self._preload = tuple(preload)
+        self._door = door
+        self._shared = shared
         self._forks = sys.platform == "linux"
         self._server: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
@@ -87,17 +94,21 @@ class Launcher:
         raise SweepError("the process that starts workers was killed twice: look for memory pressure (dmesg)")
 
     def _start_server(self) -> socket.socket:
+        if self._shared is not None and (connection := _enter(self._shared)):
+            self._connection = connection
+            return connection
         self._connection, its = socket.socketpair()
         with its:
-            code = _FORKSERVER.format(descriptor=its.fileno(), preload=self._preload)
+            door = str(self._door) if self._door else None
+            code = _FORKSERVER.format(descriptor=its.fileno(), preload=self._preload, door=door)
             self._server = _python(code, [its.fileno()])
         return self._connection
 
     def _greet(self) -> None:
-        assert self._connection is not None and self._server is not None  # _start_server set both
+        assert self._connection is not None  # _start_server set it
         hello = self._connection.recv(HELLO.size)
         if not hello:
-            code = self._server.wait()
+            code = self._server.wait() if self._server else 1
             self._end_server()
             raise SweepError(
                 f"worker processes must import {', '.join(self._preload)}: exited with code {code}"
@@ -108,12 +119,24 @@ class Launcher:
             self._forks = False
 
     def _end_server(self) -> None:
-        if self._server is not None and self._connection is not None:
+        if self._connection is not None:
             self._connection.close()
+        if self._server is not None:
             self._server.kill()  # it has nothing to put in order; supervisors do not need it
             self._server.wait()
         self._server = self._connection = None
         self._greeted = False
+
+
+def _enter(door: Path) -> socket.socket | None:
+    """A connection to the forkserver behind ``door``; None if it has ended."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(door))
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    return connection
 
 
 def _python(code: str, inherited: Sequence[int]) -> subprocess.Popen[bytes]:

@@ -51,16 +51,14 @@ class Connection:
         """Raises UsageError if a private Ray on this machine would have no room for one trial."""
         self._settings = settings
         self._address = settings.address or os.environ.get("RAY_ADDRESS")
-        self._ours = False
-        self._private = False
+        self.private = self._address is None and not _in_a_ray()
         self._needs: Mapping[str, float] = {}
-        self.source: str | None = (
-            None  # sha256 of the training function's source, where the code has travelled
-        )
+        # sha256 of the training function's source, where the code has travelled
+        self.source: str | None = None
         self._looked = -math.inf
         self._capacity = 0
         self._stack = contextlib.ExitStack()
-        if self._address is None and not _in_a_ray():
+        if self.private:
             self._slots = plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
 
     def open(self) -> None:
@@ -79,18 +77,16 @@ class Connection:
 
             if not ray.is_initialized():
                 with _own_sigterm():
-                    self._start_private() if self._address is None else self._connect(self._address)
-                self._ours = True
+                    self._connect(self._address) if self._address else self._start_private()
                 self._stack.callback(ray.shutdown)
                 self._stack.enter_context(_muted())
         self._needs = self._one_trial(ray.cluster_resources())
-        if self._settings.workers is None and not self._private:
+        if self._settings.workers is None and not self.private:
             self._refuse_without_room()
 
     def close(self) -> None:
         """Disconnect; a private Ray ends."""
         self._stack.close()
-        self._ours = False
         self._needs = {}
 
     @property
@@ -100,7 +96,7 @@ class Connection:
 
     def seats(self) -> int:
         """How many trials there may be at once: ``workers``, or what the nodes alive now have room for."""
-        if self._private:
+        if self.private:
             return len(self._slots)
         if self._settings.workers is not None:
             return self._settings.workers
@@ -113,7 +109,6 @@ class Connection:
         import ray
 
         machine = this_machine()
-        self._private = True
         with _translated("a private Ray on this machine"):
             ray.init(
                 address="local",

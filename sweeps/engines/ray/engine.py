@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
+from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.ray.connection import Connection, quiet
 from sweeps.engines.ray.workspace import receive
 from sweeps.messages import Died, Interrupted
@@ -34,6 +36,7 @@ class RayEngine:
         self._settings = settings
         self._preload = tuple(preload)
         self._connection = Connection(settings)
+        self._forkserver = _Forkserver(preload) if self._connection.private else None
         self._killed = False
         self._bridge: Bridge | None = None
 
@@ -44,12 +47,12 @@ class RayEngine:
         Raises UsageError if there is no such cluster, or no room for a trial.
         """
         with quiet():
-            self._connection.open()
+            self._open()
             return max(1, self._connection.seats())
 
     def run(self, controller: Director) -> None:
         with quiet(), tempfile.TemporaryDirectory(prefix="sweeps-tune-") as folder:
-            self._connection.open()
+            self._open()
             from sweeps.engines.ray.bridge import Bridge, fit
 
             self._bridge = Bridge(controller, self._plan(), self._connection.seats)
@@ -63,7 +66,7 @@ class RayEngine:
 
     def call(self, job: Job) -> JobResult:
         with quiet():
-            self._connection.open()
+            self._open()
             import ray
             from ray.exceptions import RayActorError
 
@@ -88,6 +91,13 @@ class RayEngine:
 
     def close(self) -> None:
         self._connection.close()
+        if self._forkserver is not None:
+            self._forkserver.close()
+
+    def _open(self) -> None:
+        if self._forkserver is not None:
+            self._forkserver.start()  # it imports while Ray starts
+        self._connection.open()
 
     def _plan(self) -> SeatPlan:
         from sweeps.engines.ray.seat import SeatPlan
@@ -95,7 +105,25 @@ class RayEngine:
         source = self._connection.source
         settings = replace(self._settings, gpus=self._connection.needs.get("GPU", 0.0), workers=1)
         path = tuple(sys.path) if source is None else ()
-        return SeatPlan(settings, self._preload, Path.cwd(), path, self._settings.storage, source)
+        door = self._forkserver.door if self._forkserver else None
+        return SeatPlan(settings, self._preload, door, Path.cwd(), path, settings.storage, source)
+
+
+class _Forkserver:
+    """One for all seats of a private Ray: each would import torch for itself."""
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="sweeps-fork-"))
+        self.door = self._folder / "door"
+        self._launcher = Launcher(preload, door=self.door)
+
+    def start(self) -> None:
+        """Begin to start it, without waiting."""
+        self._launcher.ready(timeout=0.0)
+
+    def close(self) -> None:
+        self._launcher.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _received(job: Job, released: Released) -> JobResult:

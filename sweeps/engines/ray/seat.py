@@ -41,6 +41,7 @@ class SeatPlan:
 
     settings: EngineSettings
     preload: tuple[str, ...]  # what worker processes import first
+    forkserver: Path | None  # the door of the driver's, where all is one machine
     directory: Path  # the driver's working directory
     sys_path: tuple[str, ...]  # the driver's; empty where the code has travelled
     storage: str | None  # where checkpoints go; None where nodes see the results folder
@@ -250,7 +251,7 @@ def _engine_here(plan: SeatPlan) -> LocalEngine:
         settings = replace(settings, search_path=(Path.cwd() / CODE,))
     gpus = ray.get_gpu_ids()
     slot = Slot("ray", "cuda:0" if gpus else "cpu", settings.cpus, ",".join(map(str, gpus)))
-    return LocalEngine(settings, plan.preload, (slot,))
+    return LocalEngine(settings, plan.preload, (slot,), plan.forkserver)
 
 
 def _is_here(plan: SeatPlan) -> bool:

@@ -1,0 +1,195 @@
+"""Sweeps on a cluster of a head and three nodes, which lose an actor, a node or a raylet."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+import sweeps
+from tests.engines.harness import HERE
+
+pytestmark = pytest.mark.ray
+
+SMALL = {"object_store_memory": 80 * 2**20}
+# A node that does not answer for a second is dead; Ray's own half a minute would make the tests wait.
+QUICK = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 250,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head that runs no trials, and three nodes of one CPU each."""
+    from ray.cluster_utils import Cluster
+
+    before = signal.getsignal(signal.SIGTERM)
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK, **SMALL}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    for _ in range(3):
+        cluster.add_node(num_cpus=1, **SMALL)
+    yield cluster
+    cluster.shutdown()
+    signal.signal(signal.SIGTERM, before)
+
+
+class Running:
+    """A sweep in a process of its own, and what its event log says."""
+
+    def __init__(self, folder: Path, address: str, **keys) -> None:
+        base = {
+            "version": 1,
+            "name": "toy",
+            "train": "functions:trains_slowly",
+            "epochs": 30,
+            "parameters": {"x": {"min": 0.1, "max": 1.0}},
+            "pruner": "none",
+            "engine": "ray",
+        }
+        folder.mkdir(exist_ok=True)
+        (folder / "functions.py").write_text((HERE / "functions.py").read_text())
+        self.path = folder / "toy.yaml"
+        self.path.write_text(yaml.safe_dump(base | keys))
+        self.folder = folder / "toy"
+        self.start("run", self.path, "--results", folder, "--address", address)
+
+    def start(self, *arguments) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sweeps", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def events(self, kind: str) -> list[dict]:
+        path = self.folder / "events.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        events = [json.loads(line) for line in lines if line.endswith("}")]
+        return [event for event in events if event["event"] == kind]
+
+    def until_ended(self, count: int) -> None:
+        deadline = time.monotonic() + 60
+        while len(self.events("TrialEnded")) < count:
+            assert time.monotonic() < deadline and self.process.poll() is None, self.process.communicate()
+            time.sleep(0.05)
+
+    def a_running_one(self, epochs: int = 0) -> dict:
+        """The latest start of a trial that has not ended, and has saved its first ``epochs`` epochs."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            over = {(event["number"], event["attempt"]) for event in self.events("TrialEnded")}
+            for event in reversed(self.events("TrialStarted")):
+                metrics = self.folder / "trials" / f"{event['number']:04d}" / "metrics.jsonl"
+                told = metrics.read_text().count("\n") if metrics.exists() else 0
+                if (event["number"], event["attempt"]) not in over and told > epochs:
+                    return event
+            time.sleep(0.02)
+        raise AssertionError("no trial runs")
+
+    def result(self):
+        """Its tables, once it has ended well."""
+        out, err = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0, err
+        assert "Traceback" not in out + err
+        assert "(raylet)" not in out + err
+        return sweeps.load(self.folder)
+
+
+@pytest.fixture
+def start(tmp_path, cluster):
+    """Start a sweep on the cluster; it is ended with the test."""
+    running = []
+
+    def start(**keys):
+        running.append(Running(tmp_path, cluster.address, **keys))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.process.kill()
+        one.process.communicate()
+
+
+def node_of(cluster, worker: str):
+    """The node that a worker's name speaks of: address/node/process."""
+    return next(node for node in cluster.worker_nodes if node.node_id.startswith(worker.split("/")[1]))
+
+
+def assert_nothing_lost_nor_counted_twice(results, trials: int) -> None:
+    assert list(results.trials["number"]) == list(range(trials))
+    assert set(results.trials["state"]) == {"COMPLETE"}
+    epochs = results.epochs
+    assert not epochs.duplicated(["number", "epoch"]).any()
+    assert len(epochs) == trials * 30
+
+
+def test_a_node_leaves_and_another_joins(cluster, start):
+    sweep = start(budget={"trials": 40})
+    sweep.until_ended(6)
+    cut = sweep.a_running_one(epochs=2)
+    cluster.remove_node(node_of(cluster, cut["worker"]))
+    new = cluster.add_node(num_cpus=1, **SMALL)
+    results = sweep.result()
+    assert_nothing_lost_nor_counted_twice(results, 40)
+    trials = results.trials.set_index("number")
+    assert trials.loc[cut["number"], "attempt"] == cut["attempt"] + 1
+    (lost,) = [event for event in sweep.events("TrialEnded") if event["state"] == "INTERRUPTED"]
+    assert (lost["number"], lost["retry"]) == (cut["number"], True)
+    assert lost["error"] == f"the node of {cut['worker']} is gone"
+    again = results.epochs[results.epochs["number"] == cut["number"]]
+    assert (again["attempt"] == 1).sum() >= 2  # it went on from its checkpoint
+    assert trials["worker"].str.contains(new.node_id[:6]).sum() >= 3
+    assert trials["worker"].str.split("/").str[1].nunique() == 4
+
+
+def test_an_actor_is_killed(cluster, start):
+    sweep = start(budget={"trials": 6})
+    cut = sweep.a_running_one(epochs=2)
+    os.kill(int(cut["worker"].split("/")[2]), signal.SIGKILL)
+    results = sweep.result()
+    assert_nothing_lost_nor_counted_twice(results, 6)
+    assert results.trials.set_index("number").loc[cut["number"], "attempt"] == 2
+    (failed,) = [event for event in sweep.events("TrialEnded") if event["state"] == "INTERRUPTED"]
+    assert "out of memory, or killed" in failed["error"]
+
+
+def test_a_raylet_is_killed(cluster, start):
+    sweep = start(budget={"trials": 9}, retries={"crash": 0})
+    cut = sweep.a_running_one(epochs=2)
+    node = node_of(cluster, cut["worker"])
+    os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+    results = sweep.result()
+    cluster.remove_node(node, allow_graceful=False)
+    cluster.add_node(num_cpus=1, **SMALL)
+    assert_nothing_lost_nor_counted_twice(results, 9)
+
+
+def test_nodes_that_share_no_folder(cluster, start, tmp_path):
+    """Checkpoints in the storage, tables at the driver, the winner's model released from there."""
+    store = tmp_path / "store"
+    sweep = start(budget={"trials": 4}, storage_path=f"file://{store}", test="functions:measure")
+    cut = sweep.a_running_one(epochs=2)
+    os.kill(int(cut["worker"].split("/")[2]), signal.SIGKILL)
+    results = sweep.result()
+    assert_nothing_lost_nor_counted_twice(results, 4)
+    assert (results.epochs["attempt"] == 2).sum() < 30  # it went on from the storage
+    for number in range(4):
+        own = {path.name for path in (sweep.folder / "trials" / f"{number:04d}").iterdir()}
+        assert own == {"log.txt", "metrics.jsonl"}
+        (there,) = store.glob(f"toy-*/trials/{number:04d}")
+        assert {path.name for path in there.iterdir()} == {
+            *("last.pt", "last.pt.sha256", "best.pt", "best.pt.sha256")
+        }
+    tested = json.loads((sweep.folder / "best" / "test.json").read_text())
+    assert tested["test"]["accuracy"] == 0.5 + results.best["params.x"]
+    assert (sweep.folder / "best" / "model.safetensors").stat().st_size > 0
