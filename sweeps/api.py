@@ -31,7 +31,7 @@ def run(
         results: where the folder named after the sweep is made.
         fresh: move an existing folder aside and start anew.
         observers: functions that are called with every event (`sweeps.controller.events`), e.g. for progress.
-        address: of the Ray cluster, with ``engine: ray``: "auto", "host:port" or "ray://host:port"; None for
+        address: of the Ray cluster, with ``engine: ray``: "auto" or "host:port"; None for
             the Ray this process is connected to, RAY_ADDRESS, or else a private Ray on this machine.
 
     Raises:

@@ -53,9 +53,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to s
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 Address = Annotated[
     str | None,
-    typer.Option(
-        "--address", metavar="ADDRESS", help="With engine: ray: auto, host:port or ray://host:port."
-    ),
+    typer.Option("--address", metavar="ADDRESS", help="With engine: ray: auto, or host:port of the cluster."),
 ]
 ResultsDir = Annotated[Path, typer.Option("--results", help="Where results folders are made.")]
 

@@ -96,7 +96,7 @@ def run(
         fresh: move an existing folder aside and start anew.
         observers: called with every event of the controller.
         command: the command line, for env.json.
-        address: of the Ray cluster, with ``engine: ray``: "auto", "host:port" or "ray://host:port"; None for
+        address: of the Ray cluster, with ``engine: ray``: "auto" or "host:port"; None for
             RAY_ADDRESS, or else a private Ray on this machine.
 
     Raises:

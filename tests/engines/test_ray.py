@@ -212,6 +212,14 @@ def test_no_such_cluster_is_said_in_one_line(tmp_path, start):
     assert "Traceback" not in out + err
 
 
+def test_a_driver_outside_the_cluster_is_refused(tmp_path, start):
+    path = write(tmp_path, engine="ray")
+    command = start("run", path, "--results", tmp_path, "--address", "ray://127.0.0.1:10001")
+    _, err = command.process.communicate(timeout=60)
+    assert command.process.returncode == 2
+    assert err.startswith("sweep: the driver of a sweep must run on a machine of the cluster")
+
+
 def test_an_address_needs_the_engine_that_connects_to_it(tmp_path, start):
     command = start("run", write(tmp_path), "--results", tmp_path, "--address", "auto")
     _, err = command.process.communicate(timeout=60)
