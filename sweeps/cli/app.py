@@ -114,12 +114,15 @@ def show(
 def trials(
     run: Run,
     state: Annotated[str | None, typer.Option("--state", help="Only trials in this state.")] = None,
+    attempts: Annotated[
+        bool, typer.Option("--attempts", help="A row an attempt instead: when, where, how it ended.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Every trial of a sweep, as CSV."""
     from sweeps.cli.reading import trials_command
 
-    _exit(trials_command(run, state, as_json=json))
+    _exit(trials_command(run, state, attempts, as_json=json))
 
 
 @app.command()

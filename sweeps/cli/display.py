@@ -61,7 +61,8 @@ def _line(event: Event) -> str | None:
 def _ended(event: TrialEnded) -> str:
     record = event.record
     if event.retry:
-        return f"trial {record.number} failed, will be retried: {plain(record.error or '')}"
+        what = "failed, will be retried" if event.verdict.state == "FAILED" else "goes on elsewhere"
+        return f"trial {record.number} {what}: {plain(record.error or '')}"
     value = "" if record.value is None else f", best {short(record.value)} at epoch {record.best_epoch}"
     error = f": {plain(record.error)}" if record.error else ""
     state = f"{record.state} ({record.stop_reason})"

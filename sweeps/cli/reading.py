@@ -41,20 +41,21 @@ def _winner(results: Results) -> Winner | None:
         return None
 
 
-def trials_command(name: str, state: str | None, *, as_json: bool) -> int:
+def trials_command(name: str, state: str | None, attempts: bool, *, as_json: bool) -> int:
     from sweeps.cli.tables import records
     from sweeps.results import load
 
     if state is not None and state.upper() not in STATES:
         raise UsageError(f"--state must be one of {', '.join(STATES)}, not {state}")
     results = load(find_run(name).root)
-    trials = results.trials
+    rows = "attempts" if attempts else "trials"
+    table = results.attempts if attempts else results.trials
     if state is not None:
-        trials = trials[trials["state"] == state.upper()]
+        table = table[table["state"] == state.upper()]
     if as_json:
-        print_json("trials", {"name": results.spec.name, "trials": records(trials)})
+        print_json("trials", {"name": results.spec.name, rows: records(table)})
     else:
-        trials.to_csv(sys.stdout, index=False)
+        table.to_csv(sys.stdout, index=False)
     return 0
 
 

@@ -279,7 +279,7 @@ class Controller:
             record.forget_after(running.last[0], self._spec.metric.goal)
         retry = self._settle(record, verdict)
         self._rank(record)
-        self._emit(TrialEnded(self._clock.time(), record, retry, self._best))
+        self._emit(TrialEnded(self._clock.time(), record, retry, verdict, self._best))
 
     def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
         """Give the trial its state, or a place in the queue; returns whether it goes on in this run."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sweeps.controller.verdict import Verdict
 from sweeps.messages import Decision
 from sweeps.study.record import TrialRecord
 
@@ -46,6 +47,7 @@ class TrialEnded:
     time: float
     record: TrialRecord  # the controller's own: read it now, do not keep it
     retry: bool  # a further attempt follows in this run
+    verdict: Verdict  # on this attempt; the record of a trial that goes on is INTERRUPTED
     best: tuple[int, float] | None  # (trial, objective) of the best COMPLETE trial so far
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from sweeps.errors import RefusedError, UsageError
 from sweeps.paths import RunPaths
+from sweeps.results.attempts import attempts_table
 from sweeps.results.bundle import write_bundle
 from sweeps.results.curves import Curves
 from sweeps.results.frames import to_frame
@@ -67,6 +68,16 @@ class Results:
         """One row for each (number, epoch), sorted: number, attempt, epoch, time, then the metrics."""
         return to_frame(self._tables[1])
 
+    @property
+    def attempts(self) -> pd.DataFrame:
+        """One row an attempt of a trial, in the order of their starts: the time line of the sweep.
+
+        Columns: number, attempt, worker, started, ended (UTC), seconds, state, stop_reason, error, of the
+        attempt where `trials` has those of the trial: one that failed and was retried is FAILED here.
+        ``ended`` and ``seconds`` are missing while it runs, and where the driver was killed under it.
+        """
+        return to_frame(self._attempts)
+
     @cached_property
     def best(self) -> Winner:
         """The best COMPLETE trial so far.
@@ -115,8 +126,15 @@ class Results:
 
     @cached_property
     def _records(self) -> list[TrialRecord]:
+        return self._read_records()
+
+    def _read_records(self) -> list[TrialRecord]:
         metric = self.spec.metric
         return read_records(self._paths, self.spec.name, metric.goal, self.spec.storage)
+
+    @cached_property
+    def _attempts(self) -> pa.Table:
+        return attempts_table(self._paths, self._read_records())
 
     @cached_property
     def _tables(self) -> tuple[pa.Table, pa.Table]:

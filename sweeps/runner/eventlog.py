@@ -1,4 +1,7 @@
-"""events.jsonl: one line an event, for people and programs that watch a sweep or ask what happened."""
+"""events.jsonl: one line an event, for people and programs that watch a sweep or ask what happened.
+
+`Results.attempts` is read from it (sweeps/results/attempts.py): a change of a line's keys is one there, too.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,9 @@ def _line(event: Event) -> dict[str, Any] | None:
             return None
         return head | {"number": event.number, "epoch": event.epoch, "stop": event.decision.reason}
     if isinstance(event, TrialEnded):
-        record = event.record
+        record, verdict = event.record, event.verdict
         summary = {"state": record.state, "stop_reason": record.stop_reason, "value": record.value}
         ended = {"number": record.number, "attempt": record.attempt, **summary, "error": record.error}
-        return head | ended | {"retry": event.retry}
+        attempt = {"attempt_state": verdict.state, "attempt_reason": verdict.reason}
+        return head | ended | attempt | {"retry": event.retry}
     return head | {key: value for key, value in asdict(event).items() if key != "time"}

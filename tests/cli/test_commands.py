@@ -184,6 +184,18 @@ def test_trials_is_csv(finished, tmp_path):
     assert finished.sweep("trials", "toy", "--state", "done").returncode == 2
 
 
+def test_trials_attempts_is_the_time_line(finished, tmp_path):
+    (tmp_path / "t.csv").write_text(finished.sweep("trials", "toy", "--attempts").stdout)
+    table = pd.read_csv(tmp_path / "t.csv", parse_dates=["started", "ended"])
+    assert table[["number", "attempt"]].to_numpy().tolist() == [[number, 1] for number in range(5)]
+    assert set(table["worker"]) == {"inline"} and set(table["state"]) == {"COMPLETE"}
+    assert (table["ended"] >= table["started"]).all() and str(table["started"].dt.tz) == "UTC"
+    document = json.loads(finished.sweep("trials", "toy", "--attempts", "--json").stdout)
+    assert document["attempts"][0].keys() == set(table.columns) and document["attempts"][0]["error"] is None
+    failed = finished.sweep("trials", "toy", "--attempts", "--state", "failed", "--json")
+    assert json.loads(failed.stdout)["attempts"] == []
+
+
 def test_logs_show_what_a_trial_printed(finished):
     assert "hello from trial 3" in finished.sweep("logs", "toy", "3").stdout
     done = finished.sweep("logs", "toy", "99")
