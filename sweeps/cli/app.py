@@ -68,7 +68,11 @@ def run(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a sweep, or go on with it where it stands."""
+    """Run a sweep, or go on with it where it stands.
+
+    Ctrl-C, TERM, HUP or USR1 once: running trials end with their epoch, and the same command goes on later;
+    exit code 130, 143, 129 or 138. Twice: at once.
+    """
     from sweeps.cli.running import run_command
 
     _exit(run_command(spec, set or [], results, fresh, address, as_json=json, quiet=quiet))

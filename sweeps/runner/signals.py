@@ -1,4 +1,7 @@
-"""Ctrl-C, TERM and HUP: once to stop in good order, twice to stop at once."""
+"""Ctrl-C, TERM, HUP and USR1: once to stop in good order, twice to stop at once.
+
+USR1 is what batch systems are asked to send some time before a job's end.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Signals:

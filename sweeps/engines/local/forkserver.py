@@ -16,7 +16,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeps.engines.local.supervisor import supervise
+from sweeps.engines.local.supervisor import leave_signals_to_driver, supervise
 from sweeps.engines.local.worker import work
 from sweeps.engines.output import redirect
 
@@ -30,8 +30,7 @@ def main(connection: int, preload: Sequence[str], door: str | None = None) -> No
     Other processes of the driver's may come in by ``door``, a socket's path, and ask for workers of their
     own. The end of ``connection`` is the end of all.
     """
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
+    leave_signals_to_driver()
     listener = _listen(door) if door else None  # at once: who comes early waits
     for name in preload:
         importlib.import_module(name)

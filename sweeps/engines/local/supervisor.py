@@ -33,9 +33,7 @@ def supervise(link: socket.socket, control: socket.socket, work: Callable[[socke
 
     Stays until the worker and all it started have ended, tells its wait status over ``control``, and exits.
     """
-    # The driver alone decides about Ctrl-C, hang-up and termination.
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
+    leave_signals_to_driver()
     if _LINUX:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     child_died = _wake_on_child_death()
@@ -50,6 +48,15 @@ def supervise(link: socket.socket, control: socket.socket, work: Callable[[socke
     link.close()
     _Watch(worker, control, child_died).until_all_ended()
     os._exit(0)
+
+
+def leave_signals_to_driver() -> None:
+    """Ignore what asks a sweep to stop, here and in every process started from here: the driver decides.
+
+    A terminal signals a whole process group, a batch system all processes of a job.
+    """
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(ignored, signal.SIG_IGN)
 
 
 def _become_worker(supervisor: int) -> None:
