@@ -148,13 +148,18 @@ def start():
         command.process.communicate()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+)
 def test_a_signal_stops_in_good_order(tmp_path, start, number, code):
     path = write(tmp_path, train="functions:slow", engine="ray", workers=2, epochs=50)
     command = start("run", path, "--results", tmp_path)
     command.until("trial 1 started")
     time.sleep(0.5)
-    os.killpg(command.process.pid, number) if number == signal.SIGINT else command.process.terminate()
+    if number == signal.SIGINT:
+        os.killpg(command.process.pid, number)
+    else:
+        command.process.send_signal(number)
     out, err = command.process.communicate(timeout=30)
     assert command.process.returncode == code
     assert "Traceback" not in out + err

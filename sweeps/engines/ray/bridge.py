@@ -6,6 +6,8 @@ waits for a machine, nothing counts as running, and nothing is proposed that lat
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -88,6 +90,7 @@ class Bridge:
         self._idle = False  # whether the last seat that asked was told to wait
         self._failed_seats = 0
         self._ticked = time.monotonic()
+        self._on_usr1 = signal.getsignal(signal.SIGUSR1)
         self.killed = False
         self.unusable = False  # whether a seat said that it cannot run trials
 
@@ -130,6 +133,11 @@ class Bridge:
             self._controller.finish(seated.spec.number, seated.spec.attempt, _how_it_died(seated.asks))
         elif seated.asks is None:
             self._count_failed_seat()
+
+    def take_usr1_back(self) -> None:
+        """SIGUSR1 is ours to stop on, and Tune has just put its own handler in its place."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGUSR1, self._on_usr1)
 
     def tick(self, trials: Iterable[TuneTrial]) -> None:
         """Called at each of Tune's rounds."""
@@ -284,6 +292,9 @@ class BridgeCallback(Callback):
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+
+    def setup(self, *args: Any, **info: Any) -> None:
+        self._bridge.take_usr1_back()
 
     def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         self._bridge.tick(trials)
