@@ -3,7 +3,8 @@
 results/cnn/
     sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
     trials.parquet  trials.csv  epochs.parquet
-    trials/0007/   metrics.jsonl  facts.json  log.txt  last.pt  best.pt  (*.sha256 beside each .pt; log.1.txt)
+    trials/0007/   metrics.jsonl  facts.json  log.txt  last.pt  best.pt  (*.sha256 beside each .pt; log.1.txt;
+                   log.rank1.txt ... of a distributed trial)
     best/          model.safetensors  config.json  metrics.json  selection.json  test.json
 """
 
@@ -31,6 +32,10 @@ class TrialPaths:
     @property
     def log(self) -> Path:
         return self.directory / "log.txt"
+
+    def rank_log(self, rank: int) -> Path:
+        """Where one rank of a distributed trial prints: rank 0's log is the trial's."""
+        return self.log if rank == 0 else self.directory / f"log.rank{rank}.txt"
 
     @property
     def last(self) -> Path:

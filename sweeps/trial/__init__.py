@@ -9,12 +9,14 @@ from sweeps.trial.attempt import Overdue, run_attempt
 from sweeps.trial.config import Config
 from sweeps.trial.target import check_target, load_function, source_hash
 from sweeps.trial.trial import Channel, Trial
+from sweeps.trial.world import World
 
 __all__ = [
     "Channel",
     "Config",
     "Overdue",
     "Trial",
+    "World",
     "check_target",
     "load_function",
     "run_attempt",

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sweeps.messages import Died, Interrupted, Outcome, Raised, Returned, TrialSpec
-from sweeps.trial.rng import seed_everything
+from sweeps.trial.rng import rank_seed, seed_everything
 from sweeps.trial.trial import Channel, Trial
+from sweeps.trial.world import ALONE, World
 
 _MESSAGE_CHARACTERS = 500
 _TRACEBACK_CHARACTERS = 20_000
@@ -20,7 +21,9 @@ class Overdue(BaseException):
     """Raised in a user's function by an engine that has no process to kill; its text says what was late."""
 
 
-def run_attempt(function: Callable[[Trial], Any], spec: TrialSpec, channel: Channel, device: str) -> Outcome:
+def run_attempt(
+    function: Callable[[Trial], Any], spec: TrialSpec, channel: Channel, device: str, world: World = ALONE
+) -> Outcome:
     """Seed, call ``function`` with a Trial, and classify the end; a traceback goes to stderr, the trial's
     log.
 
@@ -29,8 +32,8 @@ def run_attempt(function: Callable[[Trial], Any], spec: TrialSpec, channel: Chan
     """
     process = os.getpid()
     spec.directory.mkdir(parents=True, exist_ok=True)
-    seed_everything(spec.seed, device)
-    trial = Trial(spec, channel, device)
+    seed_everything(rank_seed(spec.seed, world.rank), device)
+    trial = Trial(spec, channel, device, world)
     outcome: Outcome
     try:
         function(trial)

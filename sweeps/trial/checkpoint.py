@@ -39,7 +39,7 @@ class Checkpoint:
         """Write ``state`` (tensors, numbers, strings, containers) atomically; raises CheckpointError
         otherwise.
         """
-        data = _serialise(state)
+        data = serialise(state)
         digest = hashlib.sha256(data).hexdigest()
         aside = self.path.with_name(f".{self.path.name}.tmp")
         _write_durably(aside, data)
@@ -93,10 +93,11 @@ class Checkpoint:
             raise CheckpointError(
                 f"{path} is damaged: its sha256 is {digest}, which {checksum_path(self.path)} does not list"
             )
-        return _deserialise(data, path)
+        return deserialise(data, str(path))
 
 
-def _serialise(state: State) -> memoryview:
+def serialise(state: State) -> memoryview:
+    """``state`` as the bytes of a checkpoint."""
     import torch
 
     buffer = io.BytesIO()
@@ -104,14 +105,15 @@ def _serialise(state: State) -> memoryview:
     return buffer.getbuffer()
 
 
-def _deserialise(data: bytes, path: Path) -> State:
+def deserialise(data: bytes, source: str) -> State:
+    """What ``serialise`` was given; raises CheckpointError naming ``source`` for other data."""
     import torch
 
     try:
         state: State = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise CheckpointError(
-            f"{path} was not written by this version: torch cannot read it ({error})"
+            f"{source} was not written by this version: torch cannot read it ({error})"
         ) from error
     return {name: decode(value) for name, value in state.items()}
 

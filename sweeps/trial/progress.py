@@ -1,7 +1,9 @@
 """What a trial keeps on disk between epochs: ``last.pt`` to go on from, ``best.pt`` to end with.
 
-last.pt   {"epoch", "best": {"epoch", "value"} | None, "objects": {name: state dict}, "rng"}
+last.pt   {"epoch", "best": {"epoch", "value"} | None, "objects": {name: state dict}, "rng", "ranks"}
 best.pt   {"epoch", "value", "objects": {name: state dict}}
+
+Rank 0 writes and reads them. "ranks" holds what is each other rank's own: {"rng", "generators"}, from rank 1.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from sweeps.errors import CheckpointError, TrialError
 from sweeps.messages import Goal
 from sweeps.paths import TrialPaths
 from sweeps.trial import rng
-from sweeps.trial.checkpoint import Checkpoint, State
+from sweeps.trial.checkpoint import Checkpoint, State, deserialise, serialise
+from sweeps.trial.world import World, state_of_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,14 @@ class Best:
 class Progress:
     """Saves and restores the objects of ``trial.epochs``; raises TrialError for one that has no state."""
 
-    def __init__(self, paths: TrialPaths, goal: Goal, objects: Mapping[str, Any]) -> None:
+    def __init__(self, paths: TrialPaths, goal: Goal, objects: Mapping[str, Any], world: World) -> None:
         for name, value in objects.items():
             _check_stateful(name, value)
         self._last = Checkpoint(paths.last)
         self._best_file = Checkpoint(paths.best)
         self._sign = 1.0 if goal == "minimize" else -1.0
         self._objects = objects
+        self._world = world
         self.best: Best | None = None
 
     def resume(self) -> int:
@@ -44,22 +48,26 @@ class Progress:
         A ``last.pt`` counts only together with the ``best.pt`` of the best epoch it speaks of: ``best.pt``
         may be one report ahead, and a damaged file falls back to the one before.
         """
-        for path, last in self._last.candidates():
-            if last["best"] is not None and not self._adopt_best(last["best"]["epoch"]):
-                continue
-            self._last.adopt(path)
-            self.best = Best(**last["best"]) if last["best"] else None
-            load_objects(self._objects, last["objects"], f"{self._last.path}")
+        last = state_of_first(self._world, "the start of trial.epochs()", self._newest)
+        if last is None:
+            return 0
+        load_objects(self._objects, last["objects"], f"{self._last.path}")
+        if self._world.rank == 0:
             rng.restore(last["rng"])
-            return int(last["epoch"])
-        self._last.discard()
-        self._best_file.discard()
-        return 0
+        elif own := last["ranks"][self._world.rank - 1]:
+            load_objects(self._generators(), own["generators"], f"{self._last.path}")
+            rng.restore(own["rng"])
+        return int(last["epoch"])
 
     def save_last(self, epoch: int) -> None:
         """Save what epoch ``epoch`` ended with."""
+        given = self._world.share(f"the end of epoch {epoch}", self._own_state())
+        if self._world.rank != 0:
+            return
         best = asdict(self.best) if self.best else None
-        self._last.save({"epoch": epoch, "best": best, "objects": self._states(), "rng": rng.capture()})
+        ranks = [deserialise(data, "a rank's state") if data else None for data in given[1:]]
+        state = {"epoch": epoch, "best": best, "objects": self._states()}
+        self._last.save({**state, "rng": rng.capture(), "ranks": ranks})
 
     def save_if_best(self, epoch: int, value: float) -> None:
         """Save ``best.pt`` if ``value`` is finite and strictly better than every earlier one."""
@@ -70,13 +78,39 @@ class Progress:
 
     def restore_best(self) -> None:
         """Give the objects the state of the best epoch; without a finite objective they stay as they are."""
-        if self.best is not None:
-            load_objects(self._objects, self._best_file.load()["objects"], f"{self._best_file.path}")
+        best = state_of_first(self._world, "the end of trial.epochs()", self._load_best)
+        if best is not None:
+            load_objects(self._objects, best["objects"], f"{self._best_file.path}")
 
     def discard_fallbacks(self) -> None:
         """Remove what only a continued trial would need."""
         self._last.discard_previous()
         self._best_file.discard_previous()
+
+    def _newest(self) -> State | None:
+        """The newest ``last.pt`` that counts; where there is none, everything is removed."""
+        for path, last in self._last.candidates():
+            if last["best"] is not None and not self._adopt_best(last["best"]["epoch"]):
+                continue
+            self._last.adopt(path)
+            self.best = Best(**last["best"]) if last["best"] else None
+            return last
+        self._last.discard()
+        self._best_file.discard()
+        return None
+
+    def _load_best(self) -> State | None:
+        return self._best_file.load() if self.best else None
+
+    def _own_state(self) -> bytes:
+        """What is this rank's own; rank 0's is in the checkpoint it writes."""
+        if self._world.rank == 0:
+            return b""
+        generators = {name: _state(value) for name, value in self._generators().items()}
+        return bytes(serialise({"rng": rng.capture(), "generators": generators}))
+
+    def _generators(self) -> dict[str, Any]:
+        return {name: value for name, value in self._objects.items() if _is_generator(value)}
 
     def _adopt_best(self, epoch: int) -> bool:
         for path, best in self._best_file.candidates():
@@ -121,8 +155,16 @@ def _is_generator(value: Any) -> bool:
 
 
 def _state(value: Any) -> Any:
-    return value.get_state() if _is_generator(value) else value.state_dict()
+    return value.get_state() if _is_generator(value) else _bare(value).state_dict()
 
 
 def _load(value: Any, state: Any) -> None:
-    value.set_state(state) if _is_generator(value) else value.load_state_dict(state)
+    value.set_state(state) if _is_generator(value) else _bare(value).load_state_dict(state)
+
+
+def _bare(value: Any) -> Any:
+    """The module inside a DistributedDataParallel, compiled or not: what one process trains and tests with."""
+    from torch.nn.parallel import DistributedDataParallel
+
+    compiled = getattr(value, "_orig_mod", value)  # by torch.compile
+    return compiled.module if isinstance(compiled, DistributedDataParallel) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sys
 from typing import Any
@@ -16,6 +17,13 @@ def seed_everything(seed: int, device: str) -> None:
     if torch := sys.modules.get("torch"):
         # Off the GPU, torch.manual_seed would queue a call and format a stack for every absent accelerator.
         torch.default_generator.manual_seed(seed) if device == "cpu" else torch.manual_seed(seed)
+
+
+def rank_seed(seed: int, rank: int) -> int:
+    """The seed of one rank of a trial, 0 <= seed < 2**63: the trial's own in rank 0, others elsewhere."""
+    if rank == 0:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed}/{rank}".encode()).digest()[:8]) >> 1
 
 
 def capture() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sweeps.trial.config import Config
 from sweeps.trial.facts import Fact, clean_facts, write_facts
 from sweeps.trial.metrics import MetricsFile, scalar_metrics
 from sweeps.trial.progress import Progress, load_objects
+from sweeps.trial.world import ALONE, World, state_of_first
 
 
 class Channel(Protocol):
@@ -33,11 +34,15 @@ class Trial:
         attempt: 1 for the first start, one more for every restart of the same number.
         max_epochs: the most epochs this trial may train, >= 1; what a schedule runs out at.
         seed: 0 <= seed < 2**63; Python, NumPy and torch are seeded with it already.
-        device: "cpu" or "cuda:0", to be given to ``model.to(...)``.
+        device: "cpu" or "cuda:0", this rank's own, to be given to ``model.to(...)``.
+        rank: with ``distributed``, which of the trial's processes this is, 0 <= rank < world_size; else 0.
+        world_size: how many processes run this trial together; 1 without ``distributed``.
         directory: the trial's own folder; it exists.
     """
 
-    def __init__(self, spec: TrialSpec, channel: Channel | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self, spec: TrialSpec, channel: Channel | None = None, device: str = "cpu", world: World = ALONE
+    ) -> None:
         """``channel`` None makes a trial for a test function: it restores but neither trains nor reports."""
         self.config = Config(spec.config)
         self.number = spec.number
@@ -45,9 +50,12 @@ class Trial:
         self.max_epochs = spec.epochs
         self.seed = spec.seed
         self.device = device
+        self.rank = world.rank
+        self.world_size = world.size
         self.directory: Path = spec.directory
         self._spec = spec
         self._channel = channel
+        self._world = world
         self._metrics = MetricsFile(TrialPaths(spec.directory).metrics, spec.number, spec.attempt)
         self._facts: dict[str, Fact] = {}
         self._progress: Progress | None = None
@@ -84,7 +92,7 @@ class Trial:
             )
         self._looped = True
         if objects:
-            self._progress = Progress(TrialPaths(self.directory), self._spec.goal, objects)
+            self._progress = Progress(TrialPaths(self.directory), self._spec.goal, objects, self._world)
         return self._loop()
 
     def report(
@@ -95,17 +103,22 @@ class Trial:
         Inside ``trial.epochs()`` the epoch is known; elsewhere pass ``epoch``, larger each time and at most
         the sweep's ``epochs``, and look at ``should_stop`` afterwards. Raises ReportError for a wrong epoch,
         a second report of one, a value that is not a number, or a missing objective.
+
+        In a trial of several ranks each of them reports, and waits for the others: the metrics of rank 0
+        count, so reduce them before, and all ranks get the same answer.
         """
         if self._channel is None:
             raise TrialError(
                 "a test function cannot report: return its metrics as a dict, e.g. {'accuracy': 0.98}"
             )
         now = self._next_epoch(epoch)
-        clean = scalar_metrics({**(metrics or {}), **named}, self._spec.metric)
-        # On disk first: whatever the controller knows as the best epoch can be restored.
-        if self._progress and self._open_epoch:
-            self._progress.save_if_best(now, clean[self._spec.metric])
-        self._metrics.append(now, clean)
+        clean: dict[str, float] = {}
+        if self.rank == 0:
+            clean = scalar_metrics({**(metrics or {}), **named}, self._spec.metric)
+            # On disk first: whatever the controller knows as the best epoch can be restored.
+            if self._progress and self._open_epoch:
+                self._progress.save_if_best(now, clean[self._spec.metric])
+            self._metrics.append(now, clean)
         self._reported = now
         decision = self._channel.report(now, clean)
         self._stop = decision if isinstance(decision, Stop) else None
@@ -125,24 +138,28 @@ class Trial:
     def restore_best(self, **objects: Any) -> None:
         """Give ``objects``, named as in ``trial.epochs``, the state of the best epoch.
 
-        Raises CheckpointError if there is no whole ``best.pt`` or it does not fit.
+        In a trial of several ranks all of them call it. Raises CheckpointError if there is no whole
+        ``best.pt`` or it does not fit.
         """
         best = Checkpoint(TrialPaths(self.directory).best)
-        load_objects(objects, best.load()["objects"], f"{best.path}")
+        state = state_of_first(self._world, "trial.restore_best()", best.load)
+        assert state is not None  # load() returns one or raises
+        load_objects(objects, state["objects"], f"{best.path}")
 
     def record(self, /, **facts: Any) -> None:
         """Note facts about the trial itself, such as its number of weights: ``info.<name>`` in the tables.
 
         Finite numbers, booleans and strings of at most 200 characters, at any time; a later call adds to an
-        earlier one or corrects it. A further attempt of the trial begins anew. Raises TrialError for
-        anything else.
+        earlier one or corrects it. A further attempt of the trial begins anew. Of several ranks those of
+        rank 0 count. Raises TrialError for anything else.
         """
         if self._channel is None:
             raise TrialError(
                 "a test function cannot record: return facts with its metrics, e.g. {'accuracy': 0.98, ...}"
             )
         self._facts |= clean_facts(facts)
-        write_facts(TrialPaths(self.directory).facts, self._facts)
+        if self.rank == 0:
+            write_facts(TrialPaths(self.directory).facts, self._facts)
 
     def log(self, message: object) -> None:
         """Write one line with the time to the trial's log."""
