@@ -4,10 +4,10 @@ machine, ``ray`` in such processes on a cluster.
 
 from __future__ import annotations
 
-from sweeps.engines.base import Engine, EngineSettings, Job, JobResult
+from sweeps.engines.base import Engine, EngineSettings, Job, JobResult, Ranks
 from sweeps.errors import UsageError
 
-__all__ = ["Engine", "EngineSettings", "Job", "JobResult", "create_engine"]
+__all__ = ["Engine", "EngineSettings", "Job", "JobResult", "Ranks", "create_engine"]
 
 
 def create_engine(name: str, settings: EngineSettings) -> Engine:

@@ -11,6 +11,19 @@ from sweeps.messages import Decision, Exhausted, Outcome, TrialSpec, Wait
 
 
 @dataclass(frozen=True, slots=True)
+class Ranks:
+    """The processes that run one trial together, joined by torch.distributed.
+
+    Attributes:
+        size: >= 1, how many.
+        backend: "nccl" or "gloo"; None for nccl where the trial has GPUs, else gloo.
+    """
+
+    size: int
+    backend: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """All an engine needs to know of a sweep.
 
@@ -19,7 +32,8 @@ class EngineSettings:
         test: the test function, or None.
         search_path: folders in which these are looked up first.
         cpus: >= 1, CPU cores, hence threads, of one trial.
-        gpus: GPUs of one trial; below 1 a share of one; None means 1 where there are GPUs, else 0.
+        gpus: GPUs of one trial; below 1 a share of one; None means 1, or one a rank, where there are GPUs,
+            else 0.
         workers: >= 1, the most trials at once; None for as many as fit.
         isolation: "warm" keeps a worker process over trials, "trial" starts a fresh one for each.
         max_trials_per_worker: >= 1, a warm worker is replaced after so many trials; None for never.
@@ -30,6 +44,8 @@ class EngineSettings:
         custom: further resources of a Ray cluster that one trial needs, by name.
         storage: where the nodes of a Ray cluster keep checkpoints, a path or URI; None where they see the
             results folder.
+        ranks: the processes of one trial, which share its cores and GPUs; None for a single one that knows
+            nothing of torch.distributed.
         address: the Ray cluster to connect to; None for RAY_ADDRESS, or else a private Ray.
     """
 
@@ -47,6 +63,7 @@ class EngineSettings:
     custom: Mapping[str, float] = field(default_factory=dict)
     storage: str | None = None
     address: str | None = None
+    ranks: Ranks | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,15 @@ class Slot:
     visible: str  # CUDA_VISIBLE_DEVICES inside the slot
 
 
-def plan_slots(cpus: int, gpus: float | None, workers: int | None, machine: Machine) -> tuple[Slot, ...]:
+def plan_slots(
+    cpus: int, gpus: float | None, workers: int | None, machine: Machine, ranks: int = 1
+) -> tuple[Slot, ...]:
     """The slots of ``machine`` for trials of ``cpus`` cores and ``gpus`` GPUs each, at most ``workers``.
 
-    A trial with GPUs is limited by them alone, one without by the cores. Raises UsageError if not one fits.
+    A trial with GPUs is limited by them alone, one without by the cores. Where there are GPUs and ``gpus`` is
+    None, each of a trial's ``ranks`` gets one. Raises UsageError if not one fits.
     """
-    wanted = gpus if gpus is not None else float(bool(machine.gpus))
+    wanted = gpus if gpus is not None else float(ranks if machine.gpus else 0)
     if wanted == 0:
         slots = tuple(Slot(f"cpu{index}", "cpu", cpus, "") for index in range(machine.cores // cpus))
     elif wanted < 1:
@@ -46,7 +49,8 @@ def plan_slots(cpus: int, gpus: float | None, workers: int | None, machine: Mach
     if not slots:
         raise UsageError(
             f"no room for a trial of resources.cpus: {cpus} and resources.gpus: {wanted:g}: "
-            f"there are {machine.cores} CPU cores and {len(machine.gpus)} GPUs; ask for less"
+            f"there are {machine.cores} CPU cores and {len(machine.gpus)} GPUs; ask for less, or for other "
+            "machines with engine: ray and --address"
         )
     return slots[:workers]
 

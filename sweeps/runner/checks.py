@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sweeps.controller.proposals import UNIFORM_DRAWS, constraints_leave_nothing
-from sweeps.engines import EngineSettings, create_engine
+from sweeps.engines import EngineSettings, Ranks, create_engine
 from sweeps.errors import UsageError
 from sweeps.messages import IMPORTING
 from sweeps.pruners import make_pruner
@@ -98,7 +98,15 @@ def engine_settings(
         custom=spec.resources.custom,
         storage=spec.storage_path and f"{spec.storage_path.rstrip('/')}/{spec.name}-{folder_id}",
         address=address,
+        ranks=_ranks(spec),
     )
+
+
+def _ranks(spec: SweepSpec) -> Ranks | None:
+    if spec.distributed is None:
+        return None
+    assert spec.distributed.ranks is not None  # they were counted when the file was read
+    return Ranks(spec.distributed.ranks, spec.distributed.backend)
 
 
 def _refuse_what_ray_has(spec: SweepSpec, address: str | None) -> None:

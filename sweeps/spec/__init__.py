@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from sweeps.spec.load import load_spec
-from sweeps.spec.model import Budget, Component, EarlyStopping, Metric, Resources, Retries, Timeout
+from sweeps.spec.model import (
+    Budget,
+    Component,
+    Distributed,
+    EarlyStopping,
+    Metric,
+    Resources,
+    Retries,
+    Timeout,
+)
 from sweeps.spec.schema import json_schema
 from sweeps.spec.spec import SweepSpec
 
 __all__ = [
     "Budget",
     "Component",
+    "Distributed",
     "EarlyStopping",
     "Metric",
     "Resources",

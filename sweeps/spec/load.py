@@ -14,6 +14,7 @@ from sweeps.space.build import build_space
 from sweeps.space.counting import none_allowed
 from sweeps.space.wording import did_you_mean, listed, nearest, show
 from sweeps.spec.components import KINDS, read_component
+from sweeps.spec.distributed import settle_ranks
 from sweeps.spec.enqueue import read_enqueue
 from sweeps.spec.model import Component, Settings
 from sweeps.spec.overrides import apply_overrides
@@ -114,10 +115,11 @@ def _without_unknown(
 
 def _settings(plain: dict[str, Any], reporter: Reporter) -> Settings | None:
     try:
-        return Settings.model_validate(plain)
+        settings = Settings.model_validate(plain)
     except ValidationError as error:
         report_findings(error, reporter)
         return None
+    return settle_ranks(settings, reporter)
 
 
 def _read_space(data: dict[str, Any], reporter: Reporter) -> tuple[Space | None, tuple[Params, ...]]:

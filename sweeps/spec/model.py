@@ -37,6 +37,10 @@ def _bytes(value: Any) -> Any:
     return size
 
 
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
 def _share_or_whole(value: float) -> float:
     if value > 1 and value != int(value):
         raise PydanticCustomError("rule", "must be a share below 1 or a whole number")
@@ -73,6 +77,7 @@ Seconds = Annotated[
     ),
 ]
 
+_DISTRIBUTED_SCHEMA = {"anyOf": [{"type": "null"}, {"const": "ddp"}, {"$ref": "#/$defs/Distributed"}]}
 _SCALAR_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
 _COMPONENT_SCHEMA = {
     "anyOf": [
@@ -138,6 +143,18 @@ class Resources(Section):
     )
 
 
+class Distributed(Section):
+    """Several processes train one trial together, joined by torch.distributed."""
+
+    name: Literal["ddp"] = Field(description="ddp, for DistributedDataParallel")
+    ranks: int | None = Field(
+        default=None, ge=1, description="processes of one trial; by default one for each of its GPUs"
+    )
+    backend: Literal["nccl", "gloo"] | None = Field(
+        default=None, description="what joins them; by default nccl where the trial has GPUs, else gloo"
+    )
+
+
 class Retries(Section):
     """How often a trial is started again, by what ended it."""
 
@@ -186,6 +203,9 @@ class Settings(Section):
     budget: Budget = Field(default=Budget(), description="when the sweep ends")
     resources: Resources = Field(default=Resources(), description="what one trial gets")
     engine: Literal["local", "inline", "ray"] = Field(default="local", description="where trials run")
+    distributed: Annotated[
+        Distributed | None, BeforeValidator(_named), WithJsonSchema(_DISTRIBUTED_SCHEMA)
+    ] = Field(default=None, description="several processes for one trial: ddp, or {name: ddp, ranks: 2}")
     retries: Retries = Field(default=Retries(), description="how often a failed trial is started again")
     workers: int | None = Field(default=None, ge=1, description="most trials at once; by default all slots")
     seed: int = Field(default=0, ge=0, lt=2**32, description="from which every draw comes")

@@ -20,6 +20,7 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("budget",): "{trials: 100}",
     ("resources",): "{cpus: 1}",
     ("resources", "custom"): "{tpu: 1}",
+    ("distributed",): "ddp, or {name: ddp, ranks: 2}",
     ("retries",): "{crash: 1}",
     ("timeout",): "{report: 30m}",
     ("name",): "letters, digits, dots, dashes and underscores, such as my_cnn",

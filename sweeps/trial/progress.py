@@ -163,7 +163,7 @@ def _load(value: Any, state: Any) -> None:
 
 
 def _bare(value: Any) -> Any:
-    """The module inside a DistributedDataParallel, compiled or not: what one process trains and tests with."""
+    """The module inside a DistributedDataParallel, compiled or not: what a single process works with."""
     from torch.nn.parallel import DistributedDataParallel
 
     compiled = getattr(value, "_orig_mod", value)  # by torch.compile

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import signal
 import socket
 import sys
 import tempfile
@@ -14,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from sweeps.engines.base import Ranks
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.local.link import Link, Plan
-from sweeps.engines.local.supervisor import GRACE, KILL, STATUS, TERMINATE
+from sweeps.engines.local.supervisor import GRACE, KILL, TERMINATE, describe_status, receive_status
 from sweeps.engines.slots import Slot
 from sweeps.engines.timeouts import Deadlines
 from sweeps.messages import Died, TrialSpec
@@ -79,8 +79,10 @@ class Member:
 class Crew:
     """All workers of one engine. One thread uses it; ``wake`` may come from a signal handler."""
 
-    def __init__(self, launcher: Launcher, search_path: Sequence[Path]) -> None:
+    def __init__(self, launcher: Launcher, search_path: Sequence[Path], ranks: Ranks | None = None) -> None:
+        """``ranks`` are those of one trial, if it has several processes."""
         self._launcher = launcher
+        self._ranks = ranks
         self._search_path = tuple(search_path)
         self._directory = str(Path.cwd())
         self._selector = selectors.DefaultSelector()
@@ -96,8 +98,11 @@ class Crew:
         link, control = self._launcher.start(early.fileno())
         member = Member(slot, Link(link), control, early)
         path = tuple(sys.path)
+        ranks = self._ranks if target else None
         member.send(
-            Plan(target, self._search_path, path, self._directory, slot.device, slot.cpus, slot.visible)
+            Plan(
+                target, self._search_path, path, self._directory, slot.device, slot.cpus, slot.visible, ranks
+            )
         )
         for end in (link, control):
             self._selector.register(end, selectors.EVENT_READ, member)
@@ -173,7 +178,7 @@ class Crew:
 
     def _ended(self, member: Member) -> Iterator[tuple[Member, Message]]:
         yield from self._heard(member)  # what it said before its end counts
-        death = Died("crash", describe_status(_receive_status(member.control)))
+        death = Died("crash", describe_status(receive_status(member.control)))
         said = member.early_output()
         self._forget(member)
         yield member, ("ended", death, said)
@@ -185,25 +190,3 @@ class Crew:
             end.close()
         member.close_output()
         self.members.remove(member)
-
-
-def _receive_status(control: socket.socket) -> int:
-    with contextlib.suppress(OSError):
-        if len(told := control.recv(STATUS.size)) == STATUS.size:
-            status: int = STATUS.unpack(told)[0]
-            return status
-    return int(signal.SIGKILL)  # the supervisor itself was killed, and its worker with it
-
-
-def describe_status(status: int) -> str:
-    """A wait status in words: "killed by SIGKILL", "killed by signal 40" or "exited with code 3"."""
-    if os.WIFSIGNALED(status):
-        return f"killed by {_signal_name(os.WTERMSIG(status))}"
-    return f"exited with code {os.waitstatus_to_exitcode(status)}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # most real-time signals have none
-        return f"signal {number}"

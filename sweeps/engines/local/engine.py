@@ -39,9 +39,15 @@ class LocalEngine:
         the machine has no room for one trial.
         """
         self._settings = settings
-        self._slots = slots or plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
+        self._slots = slots or plan_slots(
+            settings.cpus,
+            settings.gpus,
+            settings.workers,
+            this_machine(),
+            settings.ranks.size if settings.ranks else 1,
+        )
         self._launcher = Launcher(preload, shared=shared)
-        self._crew = Crew(self._launcher, settings.search_path)
+        self._crew = Crew(self._launcher, settings.search_path, settings.ranks)
         self._killed = False
         self.workers = len(self._slots)
 

@@ -5,6 +5,11 @@ worker -> driver    ("ready",) | ("unusable", text)
                     ("report", number, attempt, epoch, metrics) -> a Decision comes back
                     ("finish", number, attempt, Outcome, fit) | ("result", JobResult)
                     fit: whether the process can take another trial
+
+Where a trial has several ranks its worker is a leader (leader.py), to which each rank is a worker; besides:
+
+rank -> leader      ("share", point, bytes) -> ("shared", [bytes of each other rank]) or ("apart", text)
+                    ("ended", Outcome)      -> ("over",) when all have ended; only then "finish" follows
 """
 
 from __future__ import annotations
@@ -17,8 +22,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_HEAD = struct.Struct("<I")
+from sweeps.engines.base import Ranks
+
+_HEAD = struct.Struct("<Q")  # a checkpoint may pass that is larger than 4 GiB
 _CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a rank stands among those of its trial."""
+
+    rank: int  # 0 <= rank < size
+    size: int
+    local_rank: int  # among those on its machine
+    local_size: int
+    backend: str  # of torch.distributed
+    host: str  # where rank 0's store listens
+    port: int
+    listener: int | None  # in rank 0, the descriptor of a socket that listens there
 
 
 @dataclass(frozen=True)
@@ -32,6 +53,8 @@ class Plan:
     device: str
     cpus: int
     visible: str  # CUDA_VISIBLE_DEVICES
+    ranks: Ranks | None = None  # those it is to lead
+    place: Place | None = None  # its own, if it is a rank
 
 
 class Link:

@@ -69,6 +69,29 @@ def _become_worker(supervisor: int) -> None:
             os._exit(1)
 
 
+def receive_status(control: socket.socket) -> int:
+    """The worker's wait status, a supervisor's last word."""
+    with contextlib.suppress(OSError):
+        if len(told := control.recv(STATUS.size)) == STATUS.size:
+            status: int = STATUS.unpack(told)[0]
+            return status
+    return int(signal.SIGKILL)  # the supervisor itself was killed, and its worker with it
+
+
+def describe_status(status: int) -> str:
+    """A wait status in words: "killed by SIGKILL", "killed by signal 40" or "exited with code 3"."""
+    if os.WIFSIGNALED(status):
+        return f"killed by {_signal_name(os.WTERMSIG(status))}"
+    return f"exited with code {os.waitstatus_to_exitcode(status)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
+
+
 class _Watch:
     """Waits for the worker's end or the driver's word."""
 

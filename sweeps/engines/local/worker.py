@@ -11,17 +11,21 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sweeps.engines.base import Job, JobResult
 from sweeps.engines.jobs import run_job
+from sweeps.engines.local.channel import LinkChannel
+from sweeps.engines.local.leader import lead
 from sweeps.engines.local.link import Link, Plan
+from sweeps.engines.local.rank import Rank, rank_environment
+from sweeps.engines.local.starter import LocalStarter
 from sweeps.engines.output import cap_log, flush_all, line_buffered, redirect_to
 from sweeps.engines.process import ProcessState
 from sweeps.errors import TargetError
-from sweeps.messages import IMPORTING, Decision, Interrupted, Outcome, Raised, Stop, TrialSpec
+from sweeps.messages import IMPORTING, Outcome, TrialSpec
 from sweeps.paths import TrialPaths
 from sweeps.trial import Trial, load_function, run_attempt
 
@@ -32,6 +36,10 @@ def work(connection: socket.socket) -> None:
     """Serve the driver at the other end of ``connection`` until it says so or is gone."""
     link = Link(connection)
     plan: Plan = link.receive()
+    if plan.ranks is not None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the driver is gone
+            lead(link, LocalStarter(plan, plan.ranks, connection, work))
+        _exit()
     prepare_process(plan)
     line_buffered()
     try:
@@ -60,6 +68,8 @@ def prepare_process(plan: Plan) -> None:
     """Environment, paths, threads and signals, before anything of the user's is imported."""
     os.environ["CUDA_VISIBLE_DEVICES"] = plan.visible
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(plan.cpus)))
+    if plan.place is not None:
+        os.environ.update(rank_environment(plan.place))
     sys.path[:] = plan.sys_path
     os.chdir(plan.directory)
     _limit_threads(plan.cpus)
@@ -95,6 +105,7 @@ class _Worker:
         self._link = link
         self._plan = plan
         self._train = train
+        self._rank = Rank(link, plan.place, plan.device) if plan.place else None
         self._process = ProcessState(plan.cpus)
 
     def serve(self) -> None:
@@ -112,12 +123,12 @@ class _Worker:
     def _run(self, spec: TrialSpec) -> Outcome:
         assert self._train is not None  # the plan had a target
         self._begin(spec)
-        channel = _Channel(self._link, spec)
-        outcome = run_attempt(self._train, spec, channel, self._plan.device)
+        if self._rank is not None:
+            outcome = self._rank.run(self._train, spec)
+        else:
+            channel = LinkChannel(self._link, spec)
+            outcome = channel.settled(run_attempt(self._train, spec, channel, self._plan.device))
         self._end(spec)
-        if isinstance(outcome, Interrupted) and not channel.interrupted:
-            # Ctrl-C never reaches a worker: the function raised it by itself, and would do so again for ever.
-            return Raised("error", "KeyboardInterrupt")
         return outcome
 
     def _call(self, job: Job) -> JobResult:
@@ -128,32 +139,20 @@ class _Worker:
 
     def _begin(self, spec: TrialSpec) -> None:
         spec.directory.mkdir(parents=True, exist_ok=True)
-        redirect_to(TrialPaths(spec.directory).log)
+        redirect_to(self._log(spec))
         os.chdir(self._plan.directory)
         self._process.restore()
 
     def _end(self, spec: TrialSpec) -> None:
         flush_all()
-        cap_log(TrialPaths(spec.directory).log)
+        cap_log(self._log(spec))
         # Models that hang in reference cycles must not share the memory with the next trial's.
         gc.collect()
         if self._plan.device != "cpu" and (torch := sys.modules.get("torch")):
             torch.cuda.empty_cache()
 
-
-class _Channel:
-    """One message there, one back."""
-
-    def __init__(self, link: Link, spec: TrialSpec) -> None:
-        self._link = link
-        self._spec = spec
-        self.interrupted = False  # whether the trial was told to stop for now
-
-    def report(self, epoch: int, metrics: Mapping[str, float]) -> Decision:
-        self._link.send(("report", self._spec.number, self._spec.attempt, epoch, metrics))
-        decision: Decision = self._link.receive()
-        self.interrupted = isinstance(decision, Stop) and decision.reason == "interrupted"
-        return decision
+    def _log(self, spec: TrialSpec) -> Path:
+        return TrialPaths(spec.directory).rank_log(self._plan.place.rank if self._plan.place else 0)
 
 
 def _explain(error: TargetError) -> str:

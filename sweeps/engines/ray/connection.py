@@ -157,8 +157,8 @@ def _refuse_unreachable(address: str) -> None:
     """Tune's loop cannot run outside of a cluster; and where nothing answers, Ray would try for a minute."""
     if address.startswith("ray://"):
         raise UsageError(
-            f"the driver of a sweep must run on a machine of the cluster, and {address} is for drivers outside of "
-            "it: run sweep on the head with --address auto, or hand it in with: ray job submit -- sweep run ..."
+            f"the driver of a sweep must run on a machine of the cluster, and {address} is for drivers "
+            "outside of it: run sweep on its head with --address auto, or by ray job submit"
         )
     host, colon, port = address.rpartition(":")
     if not (colon and port.isdigit()):
