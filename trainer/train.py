@@ -45,10 +45,12 @@ def fit(recipe: Recipe[C], trial: Trial) -> None:
     training) and ``peak_memory_mb``. The training figures are taken while the epoch runs, with dropout and
     augmentation on, unless ``evaluate_train`` is set. The test split is never loaded.
 
-    Raises ValueError for a configuration with an unknown key, a bad value or one that does not suit the data.
+    Raises ValueError for a configuration with an unknown key, a bad value or one that does not suit the data,
+    and for a trial of several processes.
     """
     from trainer import stages
 
+    _refuse_ranks(trial.world_size)
     settings = parse(trial.config, recipe.settings)
     generators = stages.begin(settings, trial.seed, trial.device)
 
@@ -115,6 +117,14 @@ def refuse(
         check_length(settings, epochs)
         if not own_data:
             check_beforehand(settings)
+
+
+def _refuse_ranks(world_size: int) -> None:
+    if world_size > 1:
+        raise ValueError(
+            f"the built-in training function trains a trial in one process, found {world_size}: leave out "
+            "distributed, or write a training function with DistributedDataParallel"
+        )
 
 
 class Functions(NamedTuple):

@@ -22,6 +22,10 @@ class Trial(Protocol):
         """Where to train, e.g. "cpu" or "cuda:0"."""
 
     @property
+    def world_size(self) -> int:
+        """How many processes train this trial together: the built-in functions are made for one."""
+
+    @property
     def max_epochs(self) -> int:
         """The most epochs that ``epochs`` may yield: the length of a learning-rate schedule."""
 

@@ -24,6 +24,7 @@ class Stub:
     config: Mapping[str, Any]
     max_epochs: int
     device: str = "cpu"
+    world_size: int = 1
     seed: int = 0
     seconds: float = 0.0
     reports: list[dict[str, float]] = field(default_factory=list)

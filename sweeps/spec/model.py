@@ -77,7 +77,6 @@ Seconds = Annotated[
     ),
 ]
 
-_DISTRIBUTED_SCHEMA = {"anyOf": [{"type": "null"}, {"const": "ddp"}, {"$ref": "#/$defs/Distributed"}]}
 _SCALAR_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
 _COMPONENT_SCHEMA = {
     "anyOf": [
@@ -203,9 +202,9 @@ class Settings(Section):
     budget: Budget = Field(default=Budget(), description="when the sweep ends")
     resources: Resources = Field(default=Resources(), description="what one trial gets")
     engine: Literal["local", "inline", "ray"] = Field(default="local", description="where trials run")
-    distributed: Annotated[
-        Distributed | None, BeforeValidator(_named), WithJsonSchema(_DISTRIBUTED_SCHEMA)
-    ] = Field(default=None, description="several processes for one trial: ddp, or {name: ddp, ranks: 2}")
+    distributed: Annotated[Distributed | None, BeforeValidator(_named)] = Field(
+        default=None, description="several processes for one trial: ddp, or {name: ddp, ranks: 2}"
+    )
     retries: Retries = Field(default=Retries(), description="how often a failed trial is started again")
     workers: int | None = Field(default=None, ge=1, description="most trials at once; by default all slots")
     seed: int = Field(default=0, ge=0, lt=2**32, description="from which every draw comes")

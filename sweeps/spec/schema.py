@@ -76,6 +76,7 @@ def json_schema() -> dict[str, Any]:
             "description": "configurations to run first",
         },
     }
+    schema["properties"]["distributed"]["anyOf"].append({"const": "ddp"})
     for kind in KINDS:
         schema["properties"][kind]["default"] = "auto"
     schema["required"] = [*schema["required"], "parameters"]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import torch
 from torch import distributed, nn
@@ -88,8 +89,12 @@ def fails_in_rank_one(trial):
     trial.report(val_loss=1.0, epoch=1)
     if trial.number == 0 and trial.rank == 1:
         subprocess.Popen(["sleep", "300"])
-        if "dies" in trial.config:
+        if trial.config.end == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
+        if trial.config.end == "kills the leader":  # the parent of this rank's supervisor
+            supervisor = Path(f"/proc/{os.getppid()}/stat").read_text()
+            os.kill(int(supervisor.rpartition(")")[2].split()[1]), signal.SIGKILL)
+            time.sleep(60)
         raise ValueError("the second half is bad")
     distributed.barrier()
     trial.report(val_loss=1.0, epoch=2)

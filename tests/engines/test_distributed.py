@@ -87,18 +87,16 @@ def test_a_rank_knows_its_place_and_workers_stay_warm(run):
     assert rank_log(sweep, 1, 1) == "rank 1 speaks\n"
 
 
-@pytest.mark.parametrize(
-    ("keys", "state", "end"),
-    [
-        ({"pruner": {"name": "threshold", "upper": 0.5}}, "PRUNED", "stopped after 1: threshold"),
+def test_all_ranks_get_the_same_answer(run):
+    pruner = {"name": "threshold", "upper": 0.5}
+    for keys, state, end in [
+        ({"pruner": pruner}, "PRUNED", "stopped after 1: threshold"),
         ({"early_stopping": {"patience": 2}}, "COMPLETE", "stopped after 4: early_stopping"),
-    ],
-)
-def test_all_ranks_get_the_same_answer(run, keys, state, end):
-    sweep, records = run("falls", epochs=9, **keys)
-    assert [record.state for record in records] == [state] * 2
-    for number in (0, 1):
-        assert [rank_log(sweep, number, rank) for rank in (0, 1)] == [f"{end}\n"] * 2
+    ]:
+        sweep, records = run("falls", state, epochs=9, **keys)
+        assert [record.state for record in records] == [state] * 2
+        for number in (0, 1):
+            assert [rank_log(sweep, number, rank) for rank in (0, 1)] == [f"{end}\n"] * 2
 
 
 def test_an_interrupted_trial_goes_on_as_if_it_had_not_been(run, tmp_path):
@@ -120,28 +118,25 @@ def test_an_interrupted_trial_goes_on_as_if_it_had_not_been(run, tmp_path):
     assert [record.values for record in retried] == [record.values for record in whole]
 
 
-@pytest.mark.parametrize(
-    ("keys", "reason", "error"),
-    [
-        ({}, "error", "ValueError: the second half is bad (rank 1)"),
-        ({"fixed": {"dies": True}}, "crash", "killed by SIGKILL (rank 1)"),
-    ],
-    ids=["raises", "dies"],
-)
-def test_the_failure_of_a_rank_ends_the_trial_at_once(run, mark, keys, reason, error):
+def test_the_failure_of_a_rank_ends_the_trial_at_once(run, mark):
     left = []
 
     def look(controller, event):
         if isinstance(event, EpochReported) and event.number == 1:
             left.append(any("sleep" in command for command in marked_processes(mark).values()))
 
-    sweep, records = run("fails_in_rank_one", watch=look, retries={"crash": 0}, **keys)
-    assert states(records) == [("FAILED", reason), FINISHED]
-    assert records[0].error == error
-    assert records[0].seconds < 3
-    assert error in sweep.log(0) and "log.rank1.txt" in sweep.log(0)
-    assert ("raise ValueError" in sweep.log(0)) == (reason == "error")
-    assert left == [False, False]
+    for end, reason, error in [
+        ("raises", "error", "ValueError: the second half is bad (rank 1)"),
+        ("dies", "crash", "killed by SIGKILL (rank 1)"),
+        ("kills the leader", "crash", "killed by SIGKILL"),
+    ]:
+        sweep, records = run("fails_in_rank_one", end, look, retries={"crash": 0}, fixed={"end": end})
+        assert states(records) == [("FAILED", reason), FINISHED]
+        assert records[0].error == error
+        assert records[0].seconds < 3
+        assert ("raise ValueError" in sweep.log(0)) == (end == "raises")
+        assert ("log.rank1.txt" in sweep.log(0)) == ("(rank 1)" in error)
+    assert left == [False] * 6
 
 
 def test_ranks_that_part_are_told_so(run):

@@ -34,6 +34,14 @@ def test_slots(machine, cpus, gpus, workers, names):
     assert all(slot.cpus == cpus for slot in slots)
 
 
+def test_each_rank_of_a_trial_gets_a_gpu_where_there_are_any():
+    assert [slot.name for slot in plan_slots(2, None, None, Machine(8, tuple("0123")), 2)] == [
+        "gpu0+1",
+        "gpu2+3",
+    ]
+    assert [slot.device for slot in plan_slots(2, None, None, Machine(4), 2)] == ["cpu", "cpu"]
+
+
 def test_a_slot_sees_only_its_own_gpus():
     assert plan_slots(1, 0, 1, TWO_GPUS) == (Slot("cpu0", "cpu", 1, ""),)
     assert plan_slots(1, 2, 1, Machine(8, ("3", "GPU-8f1c"))) == (Slot("gpu0+1", "cuda:0", 1, "3,GPU-8f1c"),)

@@ -209,6 +209,21 @@ def test_unknown_components_and_options_point_at_their_key(tmp_path):
     assert 'did you mean "min_epochs"?' in lines[1]
 
 
+@pytest.mark.parametrize(
+    ("written", "ranks", "cpus"),
+    [
+        ("distributed: ddp\nresources: {gpus: 2}", 2, 2),
+        ("distributed: {name: ddp, ranks: 3}", 3, 3),
+        ("distributed: {name: ddp, ranks: 2}\nresources: {gpus: 4, cpus: 9}", 2, 9),
+    ],
+)
+def test_ranks_are_counted_and_each_has_a_core(tmp_path, written, ranks, cpus):
+    spec = load(tmp_path, f"{SMALL}{written}\n")
+    assert (spec.distributed.ranks, spec.resources.cpus) == (ranks, cpus)
+    (tmp_path / "again").mkdir()
+    assert load(tmp_path / "again", spec.resolved()) == spec
+
+
 def test_importing_the_spec_is_light():
     heavy = "('optuna', 'torch', 'pandas', 'ray', 'sklearn', 'scipy')"
     code = f"import sys, sweeps.spec; print([name for name in {heavy} if name in sys.modules])"

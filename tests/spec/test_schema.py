@@ -10,6 +10,7 @@ from sweeps.spec import json_schema
 from tests.spec.helpers import SMALL, load
 from tests.spec.test_load import FULL
 
+DDP = "distributed: {name: ddp, ranks: 2}\n"
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 
@@ -22,7 +23,12 @@ def test_is_itself_sound():
 
 
 @pytest.mark.parametrize(
-    "text", [SMALL, FULL, SMALL + "pruner: null\nsampler: auto\nexport: [safetensors]\n"]
+    "text",
+    [
+        SMALL,
+        FULL,
+        SMALL + "pruner: null\nsampler: auto\nexport: [safetensors]\ndistributed: {name: ddp, ranks: 2}\n",
+    ],
 )
 def test_accepts_what_loads(tmp_path, text):
     assert errors(text) == []
@@ -38,6 +44,7 @@ def test_accepts_what_loads(tmp_path, text):
         ("resources: {memory: much}", "$.resources.memory"),
         ("resources: {custom: {tpu: 0}}", "$.resources.custom.tpu"),
         ("workers: many", "$.workers"),
+        ("distributed: fsdp", "$.distributed"),
         ("metric: val_loss", "$.metric"),
         ("timeout: {trial: soon}", "$.timeout.trial"),
         ("sampler: {seed: 3}", "$.sampler"),
