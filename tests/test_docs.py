@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from trainer.rules import rules
 from trainer.settings import Settings
 
@@ -36,14 +38,22 @@ def test_the_trainers_page_names_every_key_and_its_default() -> None:
             assert float(text) == default, key
 
 
-def test_the_trainers_page_works_as_printed(tmp_path: Path) -> None:
-    for name, text in re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", TRAINER, re.DOTALL):
+@pytest.mark.parametrize(
+    ("page", "more", "said"),
+    [
+        ("trainer", ["sweep run search_spaces/my_recipe.yaml"], "accuracy"),
+        ("distributed", [], "winner: trial"),
+    ],
+)
+def test_a_page_works_as_printed(tmp_path: Path, page: str, more: list[str], said: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    for name, content in re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    block = re.search(r"<!-- commands -->\n```bash\n(.*?)```", TRAINER, re.DOTALL)
+        (tmp_path / name).write_text(content)
+    block = re.search(r"<!-- commands -->\n```bash\n(.*?)```", text, re.DOTALL)
     assert block
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for command in [*block[1].splitlines(), "sweep run search_spaces/my_recipe.yaml"]:
+    for command in [*block[1].splitlines(), *more]:
         done = subprocess.run(
             shlex.split(command, comments=True),
             cwd=tmp_path,
@@ -52,4 +62,4 @@ def test_the_trainers_page_works_as_printed(tmp_path: Path) -> None:
             text=True,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        assert "accuracy" in done.stdout
+        assert said in done.stdout

@@ -50,6 +50,15 @@ def check_searched(keys: Collection[str]) -> None:
             )
 
 
+def check_alone(world_size: int) -> None:
+    """``world_size``: the processes that train one trial together."""
+    if world_size > 1:
+        raise ValueError(
+            f"the built-in training function trains a trial in one process, found {world_size}: leave out "
+            "distributed, or write a training function with DistributedDataParallel"
+        )
+
+
 def check_length(settings: Settings, epochs: int | None) -> None:
     """``epochs``: the most of one trial, if they are known."""
     if epochs is not None and settings.warmup_epochs >= epochs:

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from trainer.checks import check_beforehand, check_length, check_searched
+from trainer.checks import check_alone, check_beforehand, check_length, check_searched
 from trainer.rules import parse
 from trainer.settings import LoopSettings, Settings
 from trainer.trial import Trial
@@ -50,7 +50,7 @@ def fit(recipe: Recipe[C], trial: Trial) -> None:
     """
     from trainer import stages
 
-    _refuse_ranks(trial.world_size)
+    check_alone(trial.world_size)
     settings = parse(trial.config, recipe.settings)
     generators = stages.begin(settings, trial.seed, trial.device)
 
@@ -104,27 +104,22 @@ def refuse(
     *,
     searched: Collection[str] = (),
     epochs: int | None = None,
+    world_size: int = 1,
     own_data: bool = False,
 ) -> None:
     """Raises ValueError naming what is wrong with ``config``, before anything is trained.
 
     Files of tables are read for it, once; images are not. ``searched`` are the keys that differ from trial to
-    trial, ``epochs`` the most that one trains. ``own_data``: the data does not come from the keys.
+    trial, ``epochs`` the most that one trains, ``world_size`` the processes that train it together.
+    ``own_data``: the data does not come from the keys.
     """
+    check_alone(world_size)
     check_searched(searched)
     settings = parse(config, kind)
     if isinstance(settings, Settings):
         check_length(settings, epochs)
         if not own_data:
             check_beforehand(settings)
-
-
-def _refuse_ranks(world_size: int) -> None:
-    if world_size > 1:
-        raise ValueError(
-            f"the built-in training function trains a trial in one process, found {world_size}: leave out "
-            "distributed, or write a training function with DistributedDataParallel"
-        )
 
 
 class Functions(NamedTuple):

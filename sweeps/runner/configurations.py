@@ -67,15 +67,14 @@ def check_configurations(spec: SweepSpec, places: tuple[Path, ...]) -> None:
         return
     drawn = list(itertools.islice(_configurations(spec), SAMPLES))
     configs = [spec.space.config(params) for params in drawn]
+    known = {
+        "searched": [parameter.name for parameter in spec.space.parameters],
+        "epochs": spec.epochs,
+        "world_size": spec.distributed.ranks if spec.distributed else 1,
+    }
+    places_here = [str(place) for place in places]
     try:
-        refused = _ask(
-            {
-                "target": target,
-                "places": [str(place) for place in places],
-                "configs": configs,
-                "known": {"searched": [p.name for p in spec.space.parameters], "epochs": spec.epochs},
-            }
-        )
+        refused = _ask({"target": target, "places": places_here, "configs": configs, "known": known})
     except subprocess.TimeoutExpired:
         return
     if refused is None:

@@ -104,3 +104,8 @@ def test_the_trainer_knows_its_keys_beforehand(tmp_path: Path) -> None:
         sweeps.run(path, set={"fixed.warmup_epochs": 30}, results=tmp_path)
     with pytest.raises(UsageError, match=r"^optimizer must be one of sgd, .*, found sdg; did you mean sgd\?"):
         sweeps.run(path, set={"parameters.optimizer.values": ["sdg", "sgd", "adamw"]}, results=tmp_path)
+    ddp = {"distributed": {"name": "ddp", "ranks": 2}, "resources.cpus": 2}
+    with pytest.raises(
+        UsageError, match=r"^the built-in training function trains a trial in one process, found"
+    ):
+        sweeps.run(path, set=ddp, results=tmp_path)
