@@ -59,7 +59,10 @@ class Connection:
         self._capacity = 0
         self._stack = contextlib.ExitStack()
         if self.private:
-            self._slots = plan_slots(settings.cpus, settings.gpus, settings.workers, this_machine())
+            machine = this_machine()
+            self._slots = plan_slots(
+                settings.cpus, settings.gpus, settings.workers, machine, _processes(settings)
+            )
 
     def open(self) -> None:
         """Connect, unless it has been done.
@@ -135,7 +138,8 @@ class Connection:
 
     def _one_trial(self, cluster: Mapping[str, float]) -> Mapping[str, float]:
         settings = self._settings
-        gpus = settings.gpus if settings.gpus is not None else float(cluster.get("GPU", 0) > 0)
+        there = _processes(settings) if cluster.get("GPU", 0) > 0 else 0
+        gpus = settings.gpus if settings.gpus is not None else float(there)
         given = {"CPU": float(settings.cpus), "GPU": gpus, "memory": float(settings.memory or 0)}
         return {name: amount for name, amount in {**given, **settings.custom}.items() if amount}
 
@@ -176,6 +180,11 @@ def _nodes() -> list[Mapping[str, float]]:
     import ray
 
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _processes(settings: EngineSettings) -> int:
+    """How many processes a trial has that may each want a GPU."""
+    return settings.ranks.size if settings.ranks else 1
 
 
 def _fitting(needs: Mapping[str, float], node: Mapping[str, float]) -> int:
