@@ -139,7 +139,7 @@ def _mistyped(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) ->
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
         if types and not fits and not (value is None and "None" in words):
             listed = " or ".join(sorted(words)).replace("None", "null")
-            problems.append(Problem(key, f"{kind} {name}: {key} must be {listed}, not {value!r}"))
+            problems.append(Problem(key, f"{kind} {name}: {key} must be {listed}, not {_written(value)!r}"))
     return problems
 
 
@@ -149,6 +149,11 @@ def _refused(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> 
         entry.build(options, SUPPLIED)
     except (TypeError, ValueError, UsageError) as error:
         key = next((key for key in options if key in str(error)), "name")
-        shown = ", ".join(f"{key}: {value}" for key, value in options.items())
+        shown = ", ".join(f"{key}: {_written(value)}" for key, value in options.items())
         return [Problem(key, f"{kind} {name} refuses {{{shown}}}: {error}")]
     return []
+
+
+def _written(value: Any) -> Any:
+    """An option as the YAML has it."""
+    return list(value) if isinstance(value, tuple) else value

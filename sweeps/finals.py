@@ -123,7 +123,7 @@ def _select(
     }
     best.directory.mkdir(exist_ok=True)
     write_json(best.selection, selection)
-    for stale in (best.model, best.config, best.metrics, best.test):
+    for stale in (best.model, best.config, best.schedule, best.metrics, best.test):
         stale.unlink(missing_ok=True)
     return selection
 

@@ -1,7 +1,7 @@
 """The words engines and the controller exchange: plain frozen data, picklable and torch-free.
 
 ask(n, within)                            -> list[TrialSpec] | Wait | Exhausted
-report(trial, attempt, epoch, metrics)    -> Continue | Stop | Exploit
+report(trial, attempt, epoch, metrics)    -> Continue | Stop
 finish(trial, attempt, Returned | Raised | Died | Interrupted)
 """
 
@@ -20,6 +20,14 @@ State = Literal["COMPLETE", "PRUNED", "FAILED", "INTERRUPTED", "RUNNING"]
 
 
 @dataclass(frozen=True, slots=True)
+class Exploit:
+    """A trial goes on from what another one held after ``epoch``, with a configuration of its own."""
+
+    parent: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrialSpec:
     """One attempt of one trial, complete enough for a worker to run it alone."""
 
@@ -31,6 +39,8 @@ class TrialSpec:
     metric: str  # the objective's name, e.g. "val_loss"
     goal: Goal
     directory: Path  # absolute; exists when the attempt starts
+    pause_at: int | None = None  # the attempt ends when this epoch is saved; the trial goes on later
+    exploit: Exploit | None = None  # the latest one: where the trial goes on until it has a later epoch
 
 
 # --- answers to ask -------------------------------------------------------------------------
@@ -60,24 +70,20 @@ class Continue:
 class Stop:
     """End the trial now."""
 
-    reason: str  # a pruner's name, "early_stopping", "budget", "interrupted", "nonfinite", "stale"
+    reason: str  # a pruner's name, "early_stopping", "budget", "interrupted", "paused", "nonfinite", "stale"
 
     @property
     def keeps_best(self) -> bool:
         """Whether the trial stands as COMPLETE, so that its best state is to be restored."""
         return self.reason == "early_stopping"
 
-
-@dataclass(frozen=True, slots=True)
-class Exploit:
-    """Continue from another trial's checkpoint with another configuration (population-based)."""
-
-    parent: int
-    epoch: int
-    config: Mapping[str, Any]
+    @property
+    def goes_on_later(self) -> bool:
+        """Whether the trial is only cut short, so that its latest state is to be saved."""
+        return self.reason in ("interrupted", "paused")
 
 
-Decision = Continue | Stop | Exploit
+Decision = Continue | Stop
 
 # --- how an attempt ended -------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 results/cnn/
     sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
     trials.parquet  trials.csv  epochs.parquet
-    trials/0007/   metrics.jsonl  facts.json  log.txt  last.pt  best.pt  (*.sha256 beside each .pt; log.1.txt;
-                   log.rank1.txt ... of a distributed trial)
-    best/          model.safetensors  config.json  metrics.json  selection.json  test.json
+    trials/0007/   metrics.jsonl  facts.json  log.txt  last.pt  best.pt  inherited.pt  (*.sha256 beside each
+                   .pt; log.1.txt; log.rank1.txt ... of a distributed trial)
+    best/          model.safetensors  config.json  metrics.json  schedule.json  selection.json  test.json
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ class TrialPaths:
     def best(self) -> Path:
         return self.directory / "best.pt"
 
+    @property
+    def inherited(self) -> Path:
+        """Another trial's ``last.pt``, until this trial has saved an epoch after it."""
+        return self.directory / "inherited.pt"
+
 
 @dataclass(frozen=True, slots=True)
 class BestPaths:
@@ -63,6 +68,10 @@ class BestPaths:
     @property
     def metrics(self) -> Path:
         return self.directory / "metrics.json"
+
+    @property
+    def schedule(self) -> Path:
+        return self.directory / "schedule.json"
 
     @property
     def selection(self) -> Path:

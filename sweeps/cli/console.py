@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sweeps.paths import RunPaths
 
 if TYPE_CHECKING:
     from sweeps.results import Winner
+    from sweeps.results.lineage import Segment
 
 JSON_VERSION = 1
 
@@ -65,8 +66,20 @@ def print_winner(winner: Winner) -> None:
     print(f"winner: trial {winner.number}, {winner.metric} {short(winner.value)} at epoch {winner.epoch}")
     if winner.diagnosis is not None:
         print(f"curves: {winner.diagnosis}")
+    if winner.schedule:
+        print(f"schedule: {schedule_line(winner.schedule)}")
     if winner.test is not None:
         print(f"test:   {test_line(winner.test)}")
+
+
+def schedule_line(schedule: Sequence[Segment]) -> str:
+    """What changed on the way to the winner, and in which trials; best/schedule.json has all of it."""
+    steps = list(dict.fromkeys(part.trial for part in schedule))
+    names = dict.fromkeys(name for part in schedule for name in part.params)
+    values = {name: [short(part.params.get(name)) for part in schedule] for name in names}
+    changed = [f"{plain(name)} {' > '.join(of)}" for name, of in values.items() if len(set(of)) > 1]
+    trials = " > ".join(map(str, steps))
+    return f"{'; '.join(changed) or 'nothing changed'} (trials {trials}, {len(schedule)} segment(s))"
 
 
 def test_line(test: Mapping[str, Any]) -> str:

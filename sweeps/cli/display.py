@@ -14,6 +14,7 @@ from sweeps.cli.console import pairs, plain, short
 from sweeps.controller import (
     EpochReported,
     Event,
+    Exploited,
     Observer,
     SweepEnded,
     SweepStarted,
@@ -53,6 +54,10 @@ def _line(event: Event) -> str | None:
             return f"trial {event.number} started{again}: {pairs(event.params)}"
         case TrialEnded():
             return _ended(event)
+        case Exploited():
+            changes = {name: f"{short(old)}>{short(new)}" for name, (old, new) in event.changed.items()}
+            origin = f"trial {event.parent} after epoch {event.epoch}"
+            return f"trial {event.number} goes on from {origin}: {pairs(changes)}"
         case SweepEnded():
             return f"sweep ended: {event.reason}"
     return None

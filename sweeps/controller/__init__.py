@@ -6,6 +6,7 @@ from sweeps.controller.early_stopping import stale_epochs, stops_early
 from sweeps.controller.events import (
     EpochReported,
     Event,
+    Exploited,
     MessageIgnored,
     Observer,
     SweepEnded,
@@ -20,6 +21,7 @@ __all__ = [
     "Controller",
     "EpochReported",
     "Event",
+    "Exploited",
     "MessageIgnored",
     "Observer",
     "SweepEnded",

@@ -18,6 +18,7 @@ from sweeps.controller.budget import Clock, Stopwatch
 from sweeps.controller.events import (
     EpochReported,
     Event,
+    Exploited,
     MessageIgnored,
     Observer,
     SweepEnded,
@@ -27,6 +28,7 @@ from sweeps.controller.events import (
     TrialStarted,
 )
 from sweeps.controller.judge import Judge
+from sweeps.controller.population import policy_of
 from sweeps.controller.proposals import Proposals, inside
 from sweeps.controller.resume import clear_leftovers, missing_epochs
 from sweeps.controller.verdict import Verdict, verdict_of
@@ -47,6 +49,7 @@ from sweeps.seeding import trial_seed
 from sweeps.space.distributions import distribution, to_optuna
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord, is_better
+from sweeps.trial.handover import HandOver, link_checkpoint
 
 ELAPSED_INTERVAL = 2.0  # seconds: the most wall time that a kill makes the budget forget
 
@@ -57,8 +60,14 @@ class _Attempt:
 
     record: TrialRecord
     begun: float
+    pause_at: int | None = None  # the epoch after which it ends, for its trial to go on later
     stop: Stop | None = None
     last: tuple[int, Decision] | None = None  # the latest epoch and what was answered
+
+    @property
+    def paused(self) -> bool:
+        """Whether it has come to ``pause_at``: by its reports, or restored there without any."""
+        return self.pause_at == (self.last[0] if self.last else self.record.epochs)
 
 
 class Controller:
@@ -70,6 +79,7 @@ class Controller:
         store: its study, opened for writing.
         observers: called with every event, in order.
         clock: replaced by a virtual one in simulations.
+        hand_over: gives a trial of a population another one's checkpoint.
     """
 
     def __init__(
@@ -81,12 +91,14 @@ class Controller:
         pruner: Pruner,
         observers: Sequence[Observer] = (),
         clock: Clock | None = None,
+        hand_over: HandOver = link_checkpoint,
     ) -> None:
         self._spec = spec
         self._paths = paths
         self._store = store
         self._pruner = pruner
         self._judge_curve = Judge(spec, pruner)
+        self._policy = policy_of(pruner, spec, paths, store, hand_over)
         self._observers = observers
         self._clock = clock or Clock()
         self._proposals = Proposals(spec.space, sampler, spec.enqueue, spec.seed)
@@ -104,7 +116,7 @@ class Controller:
     def start(self, workers: int) -> None:
         """Take up the study where it stands: decided trials end, cut-short ones wait for a worker."""
         for record in self.records:
-            self._proposals.visit(record.params)
+            self._proposals.visit(record.params_at(1))
         self._pruner.replay(self.records)
         for record in self.records:
             if record.state == "RUNNING":
@@ -169,7 +181,7 @@ class Controller:
         waiting = self._take_waiting(within)
         if waiting is not None:
             return self._restart(waiting, worker)
-        if self._spec.budget.trials is not None and len(self.records) >= self._spec.budget.trials:
+        if self._all_started:
             return self._wait_or_end("budget.trials")
         proposal = self._proposals.next(len(self.records), within)
         if proposal is None:
@@ -178,12 +190,26 @@ class Controller:
             )
         return self._enter(proposal.params, proposal.attributes, worker)
 
+    @property
+    def _all_started(self) -> bool:
+        trials = self._spec.budget.trials
+        return trials is not None and len(self.records) >= trials
+
     def _take_waiting(self, within: Mapping[str, Any]) -> TrialRecord | None:
+        if self._all_started or self._proposals.exhausted:
+            self._turn_generation()
         for record in self._waiting:
-            if inside(record.params, within):
+            if inside(record.params, within) and not self._policy.holds(record):
                 self._waiting.remove(record)
                 return record
         return None
+
+    def _turn_generation(self) -> None:
+        generation = self._policy.turn(self.records)
+        for descent in generation.exploits if generation else ():
+            latest = self.records[descent.trial].inherited[-1]
+            now = self._clock.time()
+            self._emit(Exploited(now, descent.trial, latest.parent, latest.epoch, latest.changed))
 
     def _wait_or_end(self, reason: str) -> Wait | Exhausted:
         if self._waiting or self._running:  # what runs may fail and be retried, or lose its machine
@@ -212,7 +238,8 @@ class Controller:
 
     def _launch(self, record: TrialRecord) -> TrialSpec:
         now = self._clock.time()
-        self._running[record.number] = _Attempt(record, self._clock.monotonic())
+        pause_at = self._policy.pause_at(record)
+        self._running[record.number] = _Attempt(record, self._clock.monotonic(), pause_at)
         self._emit(TrialStarted(now, record.number, record.attempt, record.params, record.worker))
         return TrialSpec(
             number=record.number,
@@ -223,6 +250,8 @@ class Controller:
             metric=self._spec.metric.name,
             goal=self._spec.metric.goal,
             directory=Path(self._paths.trial(record.number).directory),
+            pause_at=pause_at,
+            exploit=self._policy.exploit(record),
         )
 
     # --- report -----------------------------------------------------------------------------
@@ -253,7 +282,7 @@ class Controller:
         if isinstance(decision, Stop) or epoch >= self._spec.epochs:
             return decision
         if self._wall_spent():
-            return Stop("budget")
+            return Stop(self._policy.out_of_time)
         return Stop("interrupted") if self.interrupted else decision
 
     def _decide(self, running: _Attempt, stop: Stop, epoch: int) -> None:
@@ -274,7 +303,7 @@ class Controller:
         del self._running[trial]
         record = running.record
         record.seconds += self._clock.monotonic() - running.begun
-        verdict = verdict_of(record, running.stop, outcome)
+        verdict = verdict_of(record, running.stop, outcome, paused=running.paused)
         if running.last is not None and verdict.state != "INTERRUPTED":
             record.forget_after(running.last[0], self._spec.metric.goal)
         retry = self._settle(record, verdict)
@@ -324,9 +353,7 @@ class Controller:
         """Whether every `ask` will say Exhausted; asking this changes nothing."""
         if self._running or self._waiting:
             return self._wall_spent() and not self._running
-        trials = self._spec.budget.trials
-        spent = trials is not None and len(self.records) >= trials
-        return spent or self._wall_spent() or self._proposals.exhausted
+        return self._all_started or self._wall_spent() or self._proposals.exhausted
 
     def interrupt(self) -> None:
         """Hand out nothing more and stop every trial at its next report. Safe in a signal handler."""

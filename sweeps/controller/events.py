@@ -52,6 +52,17 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Exploited:
+    """A trial of a population goes on from what ``parent`` held after ``epoch``."""
+
+    time: float
+    number: int
+    parent: int
+    epoch: int
+    changed: Mapping[str, tuple[Any, Any]]  # parameter -> (old, new)
+
+
+@dataclass(frozen=True, slots=True)
 class MessageIgnored:
     """A late word of a worker that was replaced, or of an attempt that has ended."""
 
@@ -72,5 +83,14 @@ class SweepEnded:
     reason: str
 
 
-Event = SweepStarted | TrialStarted | EpochReported | TrialEnded | MessageIgnored | Ticked | SweepEnded
+Event = (
+    SweepStarted
+    | TrialStarted
+    | EpochReported
+    | TrialEnded
+    | Exploited
+    | MessageIgnored
+    | Ticked
+    | SweepEnded
+)
 Observer = Callable[[Event], None]

@@ -18,8 +18,11 @@ class Verdict:
     again: bool = False
 
 
-def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome) -> Verdict:
-    """A decision that was sent stands, whatever the function did after it; its error is kept all the same."""
+def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome, *, paused: bool = False) -> Verdict:
+    """A decision that was sent stands, whatever the function did after it; its error is kept all the same.
+
+    ``paused``: the attempt was to end where it did, for its trial to go on later.
+    """
     error = outcome.message if isinstance(outcome, Raised | Died) else None
     if stop is not None:
         return _stopped(stop, record, error)
@@ -29,6 +32,8 @@ def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome) -> Verd
         return Verdict("FAILED", outcome.kind, outcome.message)
     if isinstance(outcome, Interrupted):
         return Verdict("INTERRUPTED", "interrupted")
+    if paused:
+        return Verdict("INTERRUPTED", "paused")
     if not record.values:
         return Verdict(
             "FAILED",

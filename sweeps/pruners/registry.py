@@ -22,6 +22,7 @@ from sweeps.messages import Goal
 from sweeps.pruners.asha import Asha
 from sweeps.pruners.base import NoPruner, Pruner
 from sweeps.pruners.optuna import OptunaPruner
+from sweeps.pruners.pbt import Pbt
 from sweeps.study.quiet import quiet
 from sweeps.study.store import StudyStore
 
@@ -53,7 +54,7 @@ def _patient(*, patience: int, min_delta: float = 0.0, wrapped: str = "none") ->
 
 
 # Stop reasons that mean something else.
-RESERVED = frozenset({"finished", "early_stopping", "budget", "interrupted", "nonfinite", "stale"})
+RESERVED = frozenset({"finished", "early_stopping", "budget", "interrupted", "paused", "nonfinite", "stale"})
 # These compare a trial with others; the rest look at its own curve, where the latest value counts.
 _COMPARE_BEST = ("median", "percentile", "hyperband")
 REGISTRY: Mapping[str, Entry] = {
@@ -66,6 +67,7 @@ REGISTRY: Mapping[str, Entry] = {
     "patient": Entry(_patient),
     "threshold": Entry(optuna.pruners.ThresholdPruner),
     "wilcoxon": Entry(optuna.pruners.WilcoxonPruner),
+    "pbt": Entry(Pbt),
 }
 
 

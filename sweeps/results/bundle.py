@@ -1,4 +1,8 @@
-"""The release bundle of a winner: the model, ``config.json``, ``metrics.json``, ``test.json``."""
+"""The release bundle of a winner: the model, ``config.json``, ``metrics.json``, ``test.json``.
+
+Of a population also ``schedule.json``: ``{"segments": [{"from": 1, "to": 5, "trial": 3, "params": {...}}]}``,
+the configurations that led to the winner's best epoch, through its parents.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.messages import TrialSpec
 from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
+from sweeps.results.lineage import Segment
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner
 from sweeps.seeding import trial_seed
@@ -43,8 +48,10 @@ def trial_spec(spec: SweepSpec, winner: Winner) -> TrialSpec:
 
 
 def write_descriptions(best: BestPaths, spec: SweepSpec, winner: Winner, exported: Exported) -> None:
-    """Write ``config.json``, then ``metrics.json``: the winner at its best epoch."""
+    """Write ``config.json``, ``schedule.json``, then ``metrics.json``: the winner at its best epoch."""
     write_json(best.config, winner.config)
+    if winner.schedule:
+        write_json(best.schedule, {"segments": [_segment(part) for part in winner.schedule]})
     metrics = {
         "sweep": spec.name,
         "trial": winner.number,
@@ -65,7 +72,7 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
     """
     best = paths.best
     if released(best) == winner.number:
-        for file in (best.model, best.config, best.metrics, best.test):
+        for file in (best.model, best.config, best.schedule, best.metrics, best.test):
             if file.exists():
                 shutil.copy(file, target)
         return
@@ -73,6 +80,10 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
 
     files, note = export_model(trial_spec(spec, winner), target, spec.export)
     write_descriptions(BestPaths(target), spec, winner, Exported(files, note))
+
+
+def _segment(part: Segment) -> dict[str, Any]:
+    return {"from": part.first, "to": part.last, "trial": part.trial, "params": dict(part.params)}
 
 
 def metrics_at(winner: Winner) -> Mapping[str, float]:

@@ -18,6 +18,7 @@ from sweeps.results.bundle import write_bundle
 from sweeps.results.curves import Curves
 from sweeps.results.frames import to_frame
 from sweeps.results.layout import Layout
+from sweeps.results.lineage import lineage_frame
 from sweeps.results.model import load_model
 from sweeps.results.winner import Winner, find_winner
 from sweeps.results.writer import build_tables, journal_stamp, read_fresh
@@ -77,6 +78,15 @@ class Results:
         ``ended`` and ``seconds`` are missing while it runs, and where the driver was killed under it.
         """
         return to_frame(self._attempts)
+
+    @property
+    def lineage(self) -> pd.DataFrame:
+        """Population-based training: one row an exploit, by epoch and number; empty for other sweeps.
+
+        Trial ``number`` went on from what trial ``parent`` held after ``epoch``; ``changed`` is a dict
+        {parameter: (old, new)} of its configuration.
+        """
+        return lineage_frame(self._records)
 
     @cached_property
     def best(self) -> Winner:

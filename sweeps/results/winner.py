@@ -13,6 +13,7 @@ from sweeps.errors import NoUsableTrialError
 from sweeps.messages import Goal, State
 from sweeps.paths import BestPaths, RunPaths
 from sweeps.results.curves import known_epochs
+from sweeps.results.lineage import Segment, schedule
 from sweeps.results.notes import note_of
 from sweeps.results.strict import with_numbers
 from sweeps.study.record import TrialRecord
@@ -30,11 +31,12 @@ class Winner:
     metric: str  # the objective's name
     value: float  # the objective at `epoch`
     epoch: int
-    params: Mapping[str, Any]  # flat: dotted name -> value, active parameters only
+    params: Mapping[str, Any]  # those of that epoch; flat: dotted name -> value, active parameters only
     config: Mapping[str, Any]  # nested as in the YAML; fixed and searched values together
     directory: Path  # the trial's folder
     test: Mapping[str, Any] | None = None  # what the test function returned; None until it was tested
     diagnosis: str | None = None  # what its curves say, see sweeps.results.diagnosis; None if too little
+    schedule: Sequence[Segment] = ()  # of a population: the configurations that led to `epoch`, from 1 on
 
 
 def choose(records: Sequence[TrialRecord], goal: Goal) -> TrialRecord:
@@ -59,18 +61,20 @@ def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]
     record = choose(records, spec.metric.goal)
     assert record.value is not None and record.best_epoch is not None  # COMPLETE trials have both
     trial = paths.trial(record.number)
-    metric = spec.metric
+    metric, params = spec.metric, record.params_at(record.best_epoch)
+    of_population = spec.pruner.name == "pbt"
     return Winner(
         number=record.number,
         attempt=record.attempt,
         metric=metric.name,
         value=record.value,
         epoch=record.best_epoch,
-        params=dict(record.params),
-        config=spec.space.config(record.params),
+        params=dict(params),
+        config=spec.space.config(params),
         directory=trial.directory,
         test=tested(paths.best, record.number),
         diagnosis=note_of(trial, record, known_epochs(trial, record), metric.name, metric.goal).diagnosis,
+        schedule=schedule(records, record.number, record.best_epoch) if of_population else (),
     )
 
 
@@ -98,7 +102,7 @@ def _nothing_to_choose(records: Sequence[TrialRecord]) -> str:
 
 def _remedy(records: Sequence[TrialRecord], states: Mapping[State, int]) -> str:
     if not records or "RUNNING" in states or "INTERRUPTED" in states:
-        return "let the sweep go on, with `sweep resume` if it is not running"
+        return "let the sweep go on, with `sweep resume`, and a larger budget.wall where that has ended it"
     failed = next((record for record in records if record.state == "FAILED"), None)
     if failed is None and all(record.stop_reason == "budget" for record in records):
         return "budget.wall must leave at least one trial the time to end: raise it"

@@ -22,6 +22,7 @@ from sweeps.samplers.base import Sampler
 from sweeps.samplers.native import GridSampler, QmcSampler, RandomSampler, check_qmc_type
 from sweeps.samplers.optuna import OptunaSampler
 from sweeps.space import Space
+from sweeps.space.wording import show
 from sweeps.study.quiet import quiet
 from sweeps.study.store import StudyStore
 
@@ -133,7 +134,7 @@ def _seed_problems(options: Mapping[str, Any]) -> list[Problem]:
     seed = options.get("seed", 0)
     if type(seed) is int and 0 <= seed < 2**32:
         return []
-    return [Problem("seed", f"seed must be a whole number from 0 to {2**32 - 1}, not {seed!r}")]
+    return [Problem("seed", f"seed must be a whole number from 0 to {2**32 - 1}, not {show(seed)}")]
 
 
 def check_sampler(

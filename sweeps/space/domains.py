@@ -107,6 +107,10 @@ class Integer:
         """Whether ``value`` is an integer of this domain, steps included."""
         return type(value) is int and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
+    def nearest(self, number: float) -> int:
+        """The value of the domain nearest to ``number``."""
+        return self.low + min(max(round((number - self.low) / self.step), 0), self.count() - 1) * self.step
+
     def sample(self, rng: np.random.Generator) -> int:
         """An independent uniform (log-uniform, stepped) draw."""
         if not self.log:

@@ -28,20 +28,26 @@ def read_component(kind: str, written: Any, reporter: Reporter) -> Component | N
         shown = f"({show(written['name'])})" if "name" in written else "(missing)"
         reporter.value((kind, "name"), f"must be the {kind}'s name {shown}: write {{name: auto, …}}")
         return None
-    options = {key: value for key, value in written.items() if key != "name"}
-    wrong = [key for key, value in options.items() if not _is_scalar(value)]
+    options = {key: _option(value) for key, value in written.items() if key != "name"}
+    wrong = [key for key, value in options.items() if not _is_option(value)]
     for key in wrong:
-        shown = show(options[key])
-        reporter.value(
-            (kind, key), f"must be a single finite value ({shown}): a number, text, true, false or null"
-        )
+        rule = "a number, text, true, false or null, or a list of such"
+        reporter.value((kind, key), f"must be a finite value ({show(options[key])}): {rule}")
     if wrong:
         return None
     return _checked(kind, Component(name=written["name"], options=options), (kind, "name"), reporter)
 
 
+def _option(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _is_option(value: Any) -> bool:
+    return all(map(_is_scalar, value)) if isinstance(value, tuple) else _is_scalar(value)
+
+
 def _is_scalar(value: Any) -> bool:
-    if value is BROKEN or isinstance(value, (dict, list)):
+    if value is BROKEN or isinstance(value, (dict, list, tuple)):
         return False
     return not isinstance(value, float) or math.isfinite(value)
 

@@ -69,7 +69,8 @@ def to_document(settings: Settings, space: Space, enqueue: tuple[Params, ...]) -
 
 def _written(path: tuple[str, ...], value: Any) -> Any:
     if isinstance(value, Component):
-        return {"name": value.name, **value.options} if value.options else value.name
+        options = {name: _written((), option) for name, option in value.options.items()}
+        return {"name": value.name, **options} if options else value.name
     if isinstance(value, Section):
         return {name: _written((*path, name), getattr(value, name)) for name in type(value).model_fields}
     if path in _DURATIONS and value is not None:

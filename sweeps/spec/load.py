@@ -19,6 +19,7 @@ from sweeps.spec.enqueue import read_enqueue
 from sweeps.spec.model import Component, Settings
 from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.parameters import Group, ParametersReader, read_constraints, read_fixed
+from sweeps.spec.population import check_population
 from sweeps.spec.positions import Location
 from sweeps.spec.problems import Problems, Reporter
 from sweeps.spec.spec import SweepSpec
@@ -150,6 +151,7 @@ def _is_grid(plain: dict[str, Any]) -> bool:
 
 def _check_together(plain: dict[str, Any], space: Space, reporter: Reporter) -> None:
     """What only the plain keys and the space together can tell."""
+    check_population(plain, space, reporter)
     if space.finite:
         if none_allowed(space):
             reporter.value(("constraints",), "leave no configuration of this space: loosen one of them")

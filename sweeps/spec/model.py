@@ -78,6 +78,7 @@ Seconds = Annotated[
 ]
 
 _SCALAR_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
+_OPTION_SCHEMA = {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]}
 _COMPONENT_SCHEMA = {
     "anyOf": [
         {"type": "string"},
@@ -85,7 +86,7 @@ _COMPONENT_SCHEMA = {
             "type": "object",
             "properties": {"name": {"type": "string"}},
             "required": ["name"],
-            "additionalProperties": _SCALAR_SCHEMA,
+            "additionalProperties": _OPTION_SCHEMA,
         },
     ]
 }
@@ -111,7 +112,7 @@ class Component(Section):
     """A sampler or pruner by name, with the options it takes."""
 
     name: str
-    options: Mapping[str, Value] = Field(default_factory=dict)
+    options: Mapping[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
 
 
 class EarlyStopping(Section):

@@ -8,6 +8,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from sweeps.errors import CorruptStudyError
 from sweeps.messages import Goal
 from sweeps.paths import RunPaths
+from sweeps.study.generations import apply_generations
 from sweeps.study.journal import ReadOnlyBackend
 from sweeps.study.lock import is_locked
 from sweeps.study.record import TrialRecord
@@ -28,6 +29,7 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
         return []
     storage, study_id = found
     records = [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]
+    apply_generations(storage.get_study_user_attrs(study_id), records)
     if not is_locked(paths.lock):
         for record in records:
             if record.state == "RUNNING":

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sweeps.messages import Goal, State
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """After ``epoch`` a trial went on from what ``parent`` held then, with ``params``, not ``before``."""
+
+    epoch: int
+    parent: int
+    before: Mapping[str, Any]  # flat, as in the record
+    params: Mapping[str, Any]
+
+    @property
+    def changed(self) -> dict[str, tuple[Any, Any]]:
+        """(old, new) of every parameter that is not what it was; None where it is inactive."""
+        names = dict.fromkeys([*self.before, *self.params])
+        values = {name: (self.before.get(name), self.params.get(name)) for name in names}
+        return {name: (old, new) for name, (old, new) in values.items() if old != new}
 
 
 @dataclass(slots=True)
@@ -14,12 +32,13 @@ class TrialRecord:
 
     ``values`` are raw objectives in the goal's direction, keyed by epoch (1, 2, ...); a re-run epoch
     overwrites its value. ``value`` and ``best_epoch`` are those of the best epoch so far.
-    ``seconds`` adds up the attempts that have ended. ``stop_reason`` is one of
+    ``seconds`` adds up the attempts that have ended. ``params`` is the latest configuration, `params_at` that
+    of an epoch. ``stop_reason`` is one of
 
         COMPLETE     finished | early_stopping
         PRUNED       the pruner's name | budget
         FAILED       error | crash | hang | oom | nonfinite
-        INTERRUPTED  interrupted
+        INTERRUPTED  interrupted | paused
         RUNNING      None
     """
 
@@ -36,6 +55,8 @@ class TrialRecord:
     best_epoch: int | None = None
     error: str | None = None
     failures: dict[str, int] = field(default_factory=dict)  # kind -> attempts lost to it
+    inherited: list[Inheritance] = field(default_factory=list)  # of a population, by epoch
+    passed: int = 0  # the latest epoch at which the trial was compared with its population
 
     @property
     def epochs(self) -> int:
@@ -45,6 +66,16 @@ class TrialRecord:
     @property
     def ended(self) -> bool:
         return self.state in ("COMPLETE", "PRUNED", "FAILED")
+
+    def params_at(self, epoch: int) -> dict[str, Any]:
+        """The configuration that epoch ``epoch`` (1, 2, ...) was, or will be, trained with."""
+        later = (dict(inherited.before) for inherited in self.inherited if inherited.epoch >= epoch)
+        return next(later, self.params)
+
+    def inherit(self, epoch: int, parent: int, params: Mapping[str, Any]) -> None:
+        """Go on from ``parent``'s state after ``epoch`` with ``params``."""
+        self.inherited.append(Inheritance(epoch, parent, self.params, dict(params)))
+        self.params = dict(params)
 
     def forget_after(self, epoch: int, goal: Goal) -> None:
         """Drop epochs that an earlier attempt had reached and the last one did not."""

@@ -4,7 +4,8 @@ A trial enters as one record, `storage.create_new_trial(template)` in state RUNN
 for stands in two user attributes: `params` (real values by name; Optuna's own parameters hold a choice's
 index) and `sweeps` (state, attempt, stop_reason, seconds, ...), which is written first and therefore leads:
 a crash between it and Optuna's own state is repaired when the study is opened. Epochs go
-through the storage, not `Trial.report`, because a re-run epoch must overwrite its value.
+through the storage, not `Trial.report`, because a re-run epoch must overwrite its value. What a population
+decides stands in attributes of the study: see `sweeps.study.generations`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.messages import Goal
 from sweeps.paths import RunPaths
+from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.record import TrialRecord, best_of
 
@@ -60,6 +62,7 @@ class StudyStore:
         trials = storage.get_all_trials(study_id, deepcopy=False)
         self._ids = [trial._trial_id for trial in trials]
         self.records = [record_of(trial, goal) for trial in trials]
+        apply_generations(storage.get_study_user_attrs(study_id), self.records)
         self.elapsed = float(study_attributes(storage, study_id).get("elapsed", 0.0))
         self._repair(trials)
 
@@ -130,7 +133,7 @@ class StudyStore:
         self._write_attributes(record)
 
     def requeue(self, record: TrialRecord) -> None:
-        """RUNNING -> WAITING: interrupted, or waiting for its retry."""
+        """RUNNING -> WAITING: interrupted, paused, or waiting for its retry."""
         self._write_attributes(record)
         self._write_state(record)
 
@@ -143,6 +146,12 @@ class StudyStore:
         """Write the final state. `sync` puts it on the disk."""
         self._write_attributes(record)
         self._write_state(record)
+
+    def write_generation(self, generation: Generation) -> None:
+        """Keep what a generation of a population decided, and put it on the disk before it is acted on."""
+        value = generation.merged(self.storage.get_study_user_attrs(self._study_id))
+        self.storage.set_study_user_attr(self._study_id, f"{PREFIX}{generation.epoch}", value)
+        self.sync()
 
     def write_progress(self, elapsed: float, ended: str | None = None) -> None:
         """The wall time used, in seconds, and why the sweep ended if it has."""

@@ -37,6 +37,7 @@ def run_attempt(
     outcome: Outcome
     try:
         function(trial)
+        trial.check_paused()
         outcome = Returned()
     except Overdue as error:
         outcome = Died("hang", str(error))

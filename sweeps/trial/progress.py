@@ -1,7 +1,8 @@
 """What a trial keeps on disk between epochs: ``last.pt`` to go on from, ``best.pt`` to end with.
 
-last.pt   {"epoch", "best": {"epoch", "value"} | None, "objects": {name: state dict}, "rng", "ranks"}
-best.pt   {"epoch", "value", "objects": {name: state dict}}
+last.pt       {"epoch", "best": {"epoch", "value"} | None, "objects": {name: state dict}, "rng", "ranks"}
+best.pt       {"epoch", "value", "objects": {name: state dict}}
+inherited.pt  another trial's last.pt, from which this trial goes on with a configuration of its own
 
 Rank 0 writes and reads them. "ranks" holds what is each other rank's own: {"rng", "generators"}, from rank 1.
 """
@@ -14,10 +15,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sweeps.errors import CheckpointError, TrialError
-from sweeps.messages import Goal
+from sweeps.messages import Exploit, Goal
 from sweeps.paths import TrialPaths
 from sweeps.trial import rng
 from sweeps.trial.checkpoint import Checkpoint, State, deserialise, serialise
+from sweeps.trial.inherit import keep_hyperparameters
 from sweeps.trial.world import World, state_of_first
 
 
@@ -37,37 +39,48 @@ class Progress:
             _check_stateful(name, value)
         self._last = Checkpoint(paths.last)
         self._best_file = Checkpoint(paths.best)
+        self._inherited = Checkpoint(paths.inherited)
         self._sign = 1.0 if goal == "minimize" else -1.0
         self._objects = objects
         self._world = world
+        self._begins = 0  # the epoch after which the trial took over another one's state
         self.best: Best | None = None
+        self.saved = 0  # the epoch that is on disk to go on from
 
-    def resume(self) -> int:
+    def resume(self, exploit: Exploit | None = None) -> int:
         """Restore the newest state that is whole; returns its epoch, 0 where there is none.
 
         A ``last.pt`` counts only together with the ``best.pt`` of the best epoch it speaks of: ``best.pt``
-        may be one report ahead, and a damaged file falls back to the one before.
+        may be one report ahead, and a damaged file falls back to the one before. After an ``exploit`` only
+        epochs later than it count; before there is one, the state is the parent's.
+
+        Raises CheckpointError for a parent's state that is damaged or does not fit.
         """
-        last = state_of_first(self._world, "the start of trial.epochs()", self._newest)
+        self._begins = exploit.epoch if exploit else 0
+        last = state_of_first(self._world, "the start of trial.epochs()", lambda: self._newest(exploit))
         if last is None:
             return 0
-        load_objects(self._objects, last["objects"], f"{self._last.path}")
+        self._load(last, exploit)
         if self._world.rank == 0:
             rng.restore(last["rng"])
         elif own := last["ranks"][self._world.rank - 1]:
             load_objects(self._generators(), own["generators"], f"{self._last.path}")
             rng.restore(own["rng"])
-        return int(last["epoch"])
+        epoch = int(last["epoch"])
+        self.saved = epoch if epoch > self._begins else 0
+        return epoch
 
     def save_last(self, epoch: int) -> None:
         """Save what epoch ``epoch`` ended with."""
         given = self._world.share(f"the end of epoch {epoch}", self._own_state())
+        self.saved = epoch
         if self._world.rank != 0:
             return
         best = asdict(self.best) if self.best else None
         ranks = [deserialise(data, "a rank's state") if data else None for data in given[1:]]
         state = {"epoch": epoch, "best": best, "objects": self._states()}
         self._last.save({**state, "rng": rng.capture(), "ranks": ranks})
+        self._inherited.discard()
 
     def save_if_best(self, epoch: int, value: float) -> None:
         """Save ``best.pt`` if ``value`` is finite and strictly better than every earlier one."""
@@ -77,7 +90,10 @@ class Progress:
         self.best = Best(epoch, value)
 
     def restore_best(self) -> None:
-        """Give the objects the state of the best epoch; without a finite objective they stay as they are."""
+        """Give the objects the state of the best epoch; without a finite objective they stay as they are.
+
+        So they do where the best epoch lies before an exploit: it belongs to another configuration.
+        """
         best = state_of_first(self._world, "the end of trial.epochs()", self._load_best)
         if best is not None:
             load_objects(self._objects, best["objects"], f"{self._best_file.path}")
@@ -86,21 +102,46 @@ class Progress:
         """Remove what only a continued trial would need."""
         self._last.discard_previous()
         self._best_file.discard_previous()
+        self._inherited.discard()
 
-    def _newest(self) -> State | None:
-        """The newest ``last.pt`` that counts; where there is none, everything is removed."""
+    def _newest(self, exploit: Exploit | None) -> State | None:
+        """The newest state that counts; where there is none, everything is removed."""
         for path, last in self._last.candidates():
-            if last["best"] is not None and not self._adopt_best(last["best"]["epoch"]):
+            if last["epoch"] <= self._begins:
+                continue
+            if last["best"] is not None and self._adopt_best(last["best"]["epoch"]) is None:
                 continue
             self._last.adopt(path)
             self.best = Best(**last["best"]) if last["best"] else None
             return last
+        if exploit:
+            return self._inherit(exploit)
         self._last.discard()
         self._best_file.discard()
         return None
 
+    def _inherit(self, exploit: Exploit) -> State:
+        """What the parent held, but for hyperparameters; the best epoch stays this trial's own."""
+        state = self._inherited.load()
+        keep_hyperparameters(state["objects"], self._states())
+        self._last.discard()
+        self.best = self._adopt_best(exploit.epoch, or_before=True)
+        return state
+
+    def _load(self, last: State, exploit: Exploit | None) -> None:
+        if exploit is None or last["epoch"] > exploit.epoch:
+            load_objects(self._objects, last["objects"], f"{self._last.path}")
+            return
+        try:
+            source = f"what trial {exploit.parent} held after epoch {exploit.epoch}"
+            load_objects(self._objects, last["objects"], source)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error}; a population (pruner: pbt) may explore only what leaves every shape as it is"
+            ) from error
+
     def _load_best(self) -> State | None:
-        return self._best_file.load() if self.best else None
+        return self._best_file.load() if self.best and self.best.epoch > self._begins else None
 
     def _own_state(self) -> bytes:
         """What is this rank's own; rank 0's is in the checkpoint it writes."""
@@ -112,12 +153,12 @@ class Progress:
     def _generators(self) -> dict[str, Any]:
         return {name: value for name, value in self._objects.items() if _is_generator(value)}
 
-    def _adopt_best(self, epoch: int) -> bool:
+    def _adopt_best(self, epoch: int, *, or_before: bool = False) -> Best | None:
         for path, best in self._best_file.candidates():
-            if best["epoch"] == epoch:
+            if best["epoch"] == epoch or (or_before and best["epoch"] < epoch):
                 self._best_file.adopt(path)
-                return True
-        return False
+                return Best(best["epoch"], best["value"])
+        return None
 
     def _states(self) -> State:
         return {name: _state(value) for name, value in self._objects.items()}

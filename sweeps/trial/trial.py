@@ -63,6 +63,7 @@ class Trial:
         self._open_epoch: int | None = None  # the epoch the loop is in
         self._reported = 0  # the last epoch reported, or restored
         self._stop: Stop | None = None
+        self._end = spec.epochs if spec.pause_at is None else spec.pause_at
 
     def epochs(self, *unnamed: Any, **objects: Any) -> Iterator[int]:
         """Yield the number of each epoch to train: 1, 2, ... and call ``report`` exactly once in each.
@@ -111,6 +112,8 @@ class Trial:
             raise TrialError(
                 "a test function cannot report: return its metrics as a dict, e.g. {'accuracy': 0.98}"
             )
+        if self._spec.pause_at is not None and self._progress is None:
+            raise TrialError(_nothing_to_go_on_from(self._spec.pause_at))
         now = self._next_epoch(epoch)
         clean: dict[str, float] = {}
         if self.rank == 0:
@@ -121,7 +124,7 @@ class Trial:
             self._metrics.append(now, clean)
         self._reported = now
         decision = self._channel.report(now, clean)
-        self._stop = decision if isinstance(decision, Stop) else None
+        self._stop = decision if isinstance(decision, Stop) else self._pause_after(now)
 
     @property
     def should_stop(self) -> bool:
@@ -130,8 +133,8 @@ class Trial:
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the trial is to stop: a pruner's name, "early_stopping", "budget", "interrupted"; None to go
-        on.
+        """Why the trial is to stop: a pruner's name, "early_stopping", "budget", "interrupted" or "paused";
+        None to go on.
         """
         return self._stop.reason if self._stop else None
 
@@ -165,6 +168,18 @@ class Trial:
         """Write one line with the time to the trial's log."""
         print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {message}", flush=True)
 
+    def check_paused(self) -> None:
+        """Called by the engine when the function has returned.
+
+        Raises TrialError for a trial that is to go on later, and whose latest epoch was not saved.
+        """
+        if self.stop_reason == "paused" and self._progress and self._progress.saved != self._reported:
+            raise TrialError(
+                f"the loop over trial.epochs() must end by itself after epoch {self._reported}, where the "
+                "trial waits for the others of its population (pruner: pbt), and it was left before that "
+                "epoch was saved: let it come back for the next epoch, without break or return"
+            )
+
     def close(self, *, finished: bool) -> None:
         """Release the files; called by the engine after the function ended, ``finished`` if it returned."""
         self._metrics.close()
@@ -173,11 +188,12 @@ class Trial:
 
     def _loop(self) -> Iterator[int]:
         if self._progress:
-            self._reported = self._progress.resume()
+            self._reported = self._progress.resume(self._spec.exploit)
+            self._stop = self._pause_after(self._reported)
             if self._reported:
-                self.log(f"going on after epoch {self._reported} (attempt {self.attempt})")
+                self.log(f"going on {self._origin()} (attempt {self.attempt})")
         try:
-            while self._reported < self._spec.epochs and not self._stop:
+            while self._reported < self._end and not self._stop:
                 self._open_epoch = self._reported + 1
                 yield self._open_epoch
                 self._end_epoch(self._open_epoch)
@@ -186,14 +202,22 @@ class Trial:
         if self._progress and (self._stop is None or self._stop.keeps_best):
             self._progress.restore_best()
 
+    def _origin(self) -> str:
+        exploit, epoch = self._spec.exploit, self._reported
+        inherited = exploit is not None and exploit.epoch == epoch
+        return f"after epoch {epoch}" + (f" of trial {exploit.parent}" if exploit and inherited else "")
+
+    def _pause_after(self, epoch: int) -> Stop | None:
+        return Stop("paused") if epoch == self._spec.pause_at else None
+
     def _end_epoch(self, epoch: int) -> None:
         if self._reported != epoch:
             raise ReportError(
                 f"epoch {epoch} ended without a report: call trial.report(...) exactly once an epoch"
             )
         # After the loop body, so that a scheduler.step() behind the report is kept. A stopped trial is not
-        # continued, save an interrupted one.
-        if self._progress and (self._stop is None or self._stop.reason == "interrupted"):
+        # continued, save one that is only cut short.
+        if self._progress and (self._stop is None or self._stop.goes_on_later):
             self._progress.save_last(epoch)
 
     def _next_epoch(self, given: int | None) -> int:
@@ -215,3 +239,11 @@ class Trial:
                 f"{self._reported}, and at most the sweep's epochs, {self._spec.epochs}; found {given!r}"
             )
         return given
+
+
+def _nothing_to_go_on_from(epoch: int) -> str:
+    return (
+        f"a trial of a population (pruner: pbt) pauses after epoch {epoch} and goes on from its checkpoint, "
+        "and this function saves none: train in `for epoch in trial.epochs(model=model, optimizer=opt):`, or "
+        "choose another pruner"
+    )

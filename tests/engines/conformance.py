@@ -198,6 +198,26 @@ class EngineSuite:
             (record.params, record.values) for record in whole
         ]
 
+    def test_a_population_hands_on_its_best(self, run):
+        pruner = {"name": "pbt", "interval": 2}
+        budget, pruner = {"trials": 4}, {"name": "pbt", "interval": 2}
+        sweep, records = run("population_trains", epochs=6, budget=budget, pruner=pruner)
+        assert states(records) == [FINISHED] * 4
+        assert [record.attempt for record in records] == [3] * 4
+        told = [{row["epoch"]: row["metrics"] for row in sweep.metrics(n)} for n in range(4)]
+        heirs = [(r.number, inherited) for r in records for inherited in r.inherited]
+        assert sorted(inherited.epoch for _, inherited in heirs) == [2, 4]
+        for number, inherited in heirs:
+            epoch, parent = inherited.epoch, told[inherited.parent]
+            losses = [rows[epoch]["val_loss"] for rows in told]
+            assert (told[number][epoch]["val_loss"], parent[epoch]["val_loss"]) == (max(losses), min(losses))
+            first = told[number][epoch + 1]
+            assert first["before"] == parent[epoch]["after"]
+            assert first["rate"] == pytest.approx(inherited.params["x"] / 10 * 0.5**epoch)
+        for record in records:
+            kept = {path.name for path in sweep.paths.trial(record.number).directory.glob("*.pt")}
+            assert kept == {"last.pt", "best.pt"}
+
     def test_kill_ends_what_runs_within_two_seconds(self, tmp_path, make):
         sweep = Sweep(tmp_path, "hangs_in_trial_one", budget={"trials": 9})
         engine = make(sweep.settings)

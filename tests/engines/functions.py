@@ -103,6 +103,23 @@ def trains_slowly(trial):
     trains(trial, seconds=0.02)
 
 
+def population_trains(trial):
+    """Tells what a population hands on: the weights it begins an epoch with, those it ends with, its rate."""
+    import torch
+
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=trial.config.x / 10, momentum=0.5)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    for _ in trial.epochs(model=model, optimizer=optimizer, scheduler=scheduler):
+        before, rate = model.weight.sum(), optimizer.param_groups[0]["lr"]
+        optimizer.zero_grad()
+        loss = (model(torch.randn(16, 4)) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        trial.report(val_loss=loss, before=before, after=model.weight.sum(), rate=rate)
+        scheduler.step()
+
+
 def forks_and_falls_out(trial):
     """The child returns, or raises, where the parent goes on training."""
     for epoch in trial.epochs():
