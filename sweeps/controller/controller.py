@@ -288,7 +288,7 @@ class Controller:
     def _decide(self, running: _Attempt, stop: Stop, epoch: int) -> None:
         """A decision enters the study with its epoch, before it is sent: a crash cannot turn it round."""
         running.stop = stop
-        if stop.reason != "interrupted":
+        if not stop.goes_on_later:
             running.record.stop_reason = stop.reason
             running.record.forget_after(epoch, self._spec.metric.goal)
             self._store.write_decision(running.record)

@@ -68,7 +68,7 @@ class Population:
     """The policy of `pruner: pbt`. Its whole state is in the records."""
 
     # Nobody has an advantage when time is up: all go on if they are given more.
-    out_of_time = "interrupted"
+    out_of_time = "paused"
 
     def __init__(
         self, pbt: Pbt, spec: SweepSpec, paths: RunPaths, store: StudyStore, hand_over: HandOver

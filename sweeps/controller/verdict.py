@@ -44,7 +44,7 @@ def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome, *, paus
 
 
 def _stopped(stop: Stop, record: TrialRecord, error: str | None) -> Verdict:
-    if stop.reason == "interrupted":
+    if stop.goes_on_later:
         return Verdict("INTERRUPTED", "interrupted", error)
     if stop.reason == "nonfinite":
         return Verdict("FAILED", "nonfinite", record.error)

@@ -23,7 +23,7 @@ def keep_hyperparameters(state: Any, own: Any) -> None:
         if isinstance(state.get("param_groups"), list) and "param_groups" in own:
             for group, mine in zip(state["param_groups"], own["param_groups"], strict=False):
                 _keep_group(group, mine)
-        if "base_lrs" in state and "base_lrs" in own:
+        if "_last_lr" in state and "_last_lr" in own:
             _keep_rates(state, own)
         for key in state.keys() & own.keys():
             keep_hyperparameters(state[key], own[key])
@@ -42,9 +42,15 @@ def _keep_group(group: dict[str, Any], own: Mapping[str, Any]) -> None:
 
 
 def _keep_rates(state: dict[str, Any], own: Mapping[str, Any]) -> None:
-    latest = zip(state.get("_last_lr", ()), state["base_lrs"], own["base_lrs"], strict=False)
+    latest = zip(state["_last_lr"], _bases(state), _bases(own), strict=False)
     state["_last_lr"] = [_scaled(*rates) for rates in latest]
     state.update({key: own[key] for key in _RATES if key in own})
+
+
+def _bases(scheduler: Mapping[str, Any]) -> Any:
+    """Where its rates begin; a scheduler that is made of others has it in them."""
+    inner = scheduler.get("_schedulers")
+    return _bases(inner[0]) if inner else scheduler.get("base_lrs", scheduler["_last_lr"])
 
 
 def _scaled(rate: Any, base: Any, own_base: Any) -> Any:

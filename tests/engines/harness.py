@@ -20,6 +20,7 @@ from sweeps.runner.checks import engine_settings
 from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import RunLock, StudyStore, TrialRecord, read_records
+from sweeps.trial.handover import HandOver, link_checkpoint
 
 HERE = Path(__file__).parent
 MARK = "SWEEPS_TEST_MARK"  # in the environment of everything a test starts
@@ -50,7 +51,10 @@ class Sweep:
         return replace(engine_settings(self.spec, (self.folder, HERE)), gpus=0)
 
     def run(
-        self, engine: Engine, watch: Callable[[Controller, Event], None] = lambda controller, event: None
+        self,
+        engine: Engine,
+        watch: Callable[[Controller, Event], None] = lambda controller, event: None,
+        hand_over: HandOver = link_checkpoint,
     ) -> list[TrialRecord]:
         """Run it to its end; ``watch`` sees every event. Returns what stands in the study afterwards."""
         spec = self.spec
@@ -67,7 +71,8 @@ class Sweep:
                 store=store,
             )
             observers = [lambda event: watch(controller, event)]
-            controller = Controller(spec, self.paths, store, sampler, pruner, observers)
+            parts = (store, sampler, pruner, observers)
+            controller = Controller(spec, self.paths, *parts, hand_over=hand_over)
             controller.start(engine.workers)
             try:
                 engine.run(controller)
