@@ -79,7 +79,7 @@ def schedule_line(schedule: Sequence[Segment]) -> str:
     values = {name: [short(part.params.get(name)) for part in schedule] for name in names}
     changed = [f"{plain(name)} {' > '.join(of)}" for name, of in values.items() if len(set(of)) > 1]
     trials = " > ".join(map(str, steps))
-    return f"{'; '.join(changed) or 'nothing changed'} (trials {trials}, {len(schedule)} segment(s))"
+    return f"{'; '.join(changed) or 'unchanged'} (by trials {trials})"
 
 
 def test_line(test: Mapping[str, Any]) -> str:

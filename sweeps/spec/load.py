@@ -19,7 +19,7 @@ from sweeps.spec.enqueue import read_enqueue
 from sweeps.spec.model import Component, Settings
 from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.parameters import Group, ParametersReader, read_constraints, read_fixed
-from sweeps.spec.population import check_population
+from sweeps.spec.population import check_population, population
 from sweeps.spec.positions import Location
 from sweeps.spec.problems import Problems, Reporter
 from sweeps.spec.spec import SweepSpec
@@ -151,7 +151,9 @@ def _is_grid(plain: dict[str, Any]) -> bool:
 
 def _check_together(plain: dict[str, Any], space: Space, reporter: Reporter) -> None:
     """What only the plain keys and the space together can tell."""
-    check_population(plain, space, reporter)
+    pbt = population(plain)
+    if pbt is not None:
+        check_population(pbt, plain, space, reporter)
     if space.finite:
         if none_allowed(space):
             reporter.value(("constraints",), "leave no configuration of this space: loosen one of them")
@@ -162,10 +164,11 @@ def _check_together(plain: dict[str, Any], space: Space, reporter: Reporter) -> 
         return
     budget = plain.get("budget", {})
     known = all(reporter.knows(("budget", key)) for key in ("trials", "wall"))
-    if known and isinstance(budget, dict) and budget.get("trials") is None and budget.get("wall") is None:
+    endless = isinstance(budget, dict) and budget.get("trials") is None and budget.get("wall") is None
+    if known and endless and pbt is None:  # a population has been asked for its number
         rule = "a space that is not finite needs trials or wall, such as budget: {trials: 100}"
         reporter.value(("budget",), f"sets no end: {rule}")
     if _is_grid(plain):
-        endless = listed(p.name for p in space.parameters if p.domain.count() is None)
+        infinite = listed(p.name for p in space.parameters if p.domain.count() is None)
         rule = "a grid needs values, integers or a step"
-        reporter.value(("sampler",), f"cannot be grid ({endless} has no end of values): {rule}")
+        reporter.value(("sampler",), f"cannot be grid ({infinite} has no end of values): {rule}")

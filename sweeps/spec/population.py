@@ -10,11 +10,14 @@ from sweeps.spec.model import Component
 from sweeps.spec.problems import Reporter
 
 
-def check_population(plain: dict[str, Any], space: Space, reporter: Reporter) -> None:
-    """Report what keeps ``pruner: {name: pbt, ...}`` from working; its own options have been checked."""
+def population(plain: dict[str, Any]) -> Component | None:
+    """The pruner if it is population-based training."""
     component = plain.get("pruner")
-    if not isinstance(component, Component) or component.name != "pbt":
-        return
+    return component if isinstance(component, Component) and component.name == "pbt" else None
+
+
+def check_population(component: Component, plain: dict[str, Any], space: Space, reporter: Reporter) -> None:
+    """Report what keeps ``pruner: {name: pbt, ...}`` from working; its own options have been checked."""
     budget, epochs, interval = plain.get("budget", {}), plain.get("epochs"), component.options["interval"]
     if reporter.knows(("budget", "trials")) and isinstance(budget, dict) and budget.get("trials") is None:
         rule = "pruner pbt needs their number, the size of its population, such as budget: {trials: 20}"

@@ -9,7 +9,7 @@ whole or not at all. Optuna's own trials keep the configuration that they began 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sweeps.study.record import TrialRecord
@@ -32,7 +32,7 @@ class Generation:
 
     epoch: int
     members: Sequence[int]
-    exploits: Sequence[Descent] = field(default_factory=tuple)
+    exploits: Sequence[Descent] = ()
 
     def apply(self, records: Sequence[TrialRecord]) -> None:
         """Bring ``records``, all trials by number, to where this generation leaves them."""

@@ -29,5 +29,7 @@ def link_checkpoint(parent: TrialPaths, child: TrialPaths) -> None:
         os.link(parent.last, target)
     except OSError:
         shutil.copyfile(parent.last, target)
+        with open(target, "rb") as file:
+            os.fsync(file.fileno())
     digest = checksum_path(parent.last).read_text().split()[0]  # the newest comes first
     replace_file(checksum_path(target), f"{digest}  {target.name}\n".encode())

@@ -75,6 +75,9 @@ class Trial:
         the objects then hold the state of the best epoch; a loop left by ``break`` restores nothing: call
         ``restore_best`` behind it. Without objects nothing is saved and every attempt starts at 1.
 
+        In a population (``pruner: pbt``) the loop also ends where the trial waits for the others; a further
+        attempt goes on, perhaps from another trial's state, with the configuration of then.
+
         Raises TrialError for an object without state or a second loop, ReportError for an epoch without a
         report, CheckpointError if an earlier attempt's state does not fit the objects.
         """

@@ -80,6 +80,14 @@ def test_a_full_file_resolves_to_an_equal_spec(tmp_path):
     assert again.enqueue == spec.enqueue
 
 
+def test_lists_among_a_components_options_survive(tmp_path):
+    pruner = "pruner: {name: pbt, interval: 2, explore: [lr]}\n"
+    spec = load(tmp_path, SMALL + pruner)
+    again = load(tmp_path, spec.resolved())
+    assert again == spec and again.pruner == spec.pruner
+    assert load(tmp_path, SMALL + pruner.replace(", explore: [lr]", ""), ["pruner.explore=[lr]"]) == spec
+
+
 def test_conditions_of_groups_survive(tmp_path):
     text = f"""{HEAD}parameters:
   a:
