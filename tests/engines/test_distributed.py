@@ -203,6 +203,7 @@ def test_the_winner_is_a_bare_model_in_one_process(run, tmp_path):
     assert result.value["test"] == {"weight": pytest.approx(total), "ranks": 1}
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_ranks_on_gpus_are_joined_by_nccl(tmp_path, mark):
     gpus = torch.cuda.device_count()

@@ -127,6 +127,8 @@ class _Leader:
                     self._ranks[0].send(decision)
 
     def _hear(self, rank: _Rank) -> None:
+        if rank.link.ended:
+            return
         for message in rank.link.arrived():
             self._act_on(rank, message)
         if rank.link.ended:  # a readable end of stream would wake the loop for ever
@@ -180,8 +182,7 @@ class _Leader:
         self._spec = None
 
     def _see_end(self, rank: _Rank) -> None:
-        if not rank.link.ended:  # what it said before its end counts
-            self._hear(rank)
+        self._hear(rank)  # what it said before its end counts
         death = Died("crash", describe_status(receive_status(rank.control)))
         rank.alive = False
         self._selector.unregister(rank.control)
