@@ -4,10 +4,22 @@ machine, ``ray`` in such processes on a cluster.
 
 from __future__ import annotations
 
+import functools
+
 from sweeps.engines.base import Engine, EngineSettings, Job, JobResult, Ranks
 from sweeps.errors import UsageError
+from sweeps.trial.handover import HandOver, link_checkpoint
 
-__all__ = ["Engine", "EngineSettings", "Job", "JobResult", "Ranks", "create_engine"]
+__all__ = ["Engine", "EngineSettings", "Job", "JobResult", "Ranks", "create_engine", "hand_over"]
+
+
+def hand_over(settings: EngineSettings) -> HandOver:
+    """How a trial of a population gets another one's checkpoint, from where these trials keep them."""
+    if settings.storage is None:
+        return link_checkpoint
+    from sweeps.engines.ray.storage import Storage, hand_over_stored
+
+    return functools.partial(hand_over_stored, Storage(settings.storage))
 
 
 def create_engine(name: str, settings: EngineSettings) -> Engine:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.controller import Controller, Event, Observer, Ticked
-from sweeps.engines import Engine, create_engine
+from sweeps.engines import Engine, EngineSettings, create_engine, hand_over
 from sweeps.errors import NoUsableTrialError, RefusedError, SweepError, UsageError
 from sweeps.finals import finalise
 from sweeps.paths import RunPaths, shown
@@ -75,6 +75,10 @@ class _Run:
     def places(self) -> tuple[Path, ...]:
         """Where the user's code is looked up."""
         return tuple(Path(place) for place in self.manifest.search_path)
+
+    @property
+    def settings(self) -> EngineSettings:
+        return engine_settings(self.spec, self.places, self.address, self.manifest.id)
 
 
 def run(
@@ -213,8 +217,7 @@ def _open_study(run: _Run, stack: ExitStack) -> StudyStore:
 
 
 def _open_engine(run: _Run, stack: ExitStack) -> Engine:
-    settings = engine_settings(run.spec, run.places, run.address, run.manifest.id)
-    engine = create_engine(run.spec.engine, settings)
+    engine = create_engine(run.spec.engine, run.settings)
     stack.callback(engine.close)
     return engine
 
@@ -249,7 +252,8 @@ def _open_controller(
             writer.refresh(store.records, journal_stamp(run.paths))
 
     observers: list[Observer] = [log, refresh, *run.observers]
-    return Controller(spec, run.paths, store, sampler, pruner, observers), writer
+    moving = hand_over(run.settings)
+    return Controller(spec, run.paths, store, sampler, pruner, observers, hand_over=moving), writer
 
 
 def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner | None, int]:

@@ -1,9 +1,10 @@
 """Where checkpoints live when nodes share no folder: any file system that Arrow knows, by path or URI.
 
-    <storage_path>/<sweep>-<id>/trials/0007/   last.pt  best.pt  best.prev.pt  *.pt.sha256
+    <storage_path>/<sweep>-<id>/trials/0007/   last.pt  best.pt  best.prev.pt  inherited.pt  *.pt.sha256
 
-Only the previous ``best.pt`` is kept beside these, while its trial runs: a node may die between the upload of
-a new ``best.pt`` and of the ``last.pt`` that speaks of it.
+Beside last and best there is, while its trial runs, the previous ``best.pt``: a node may die between the
+upload of a new one and of the ``last.pt`` that speaks of it. ``inherited.pt`` waits for the trial of a
+population that goes on from it.
 """
 
 from __future__ import annotations
@@ -67,6 +68,19 @@ class Storage:
             if self._has(name):
                 self._files.copy_file(f"{self._root}/{name}", f"{self._root}/{to}")
 
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file."""
+        with self._translated():
+            self._files.create_dir(f"{self._root}/{name}".rpartition("/")[0], recursive=True)
+            with self._files.open_output_stream(f"{self._root}/{name}") as stream:
+                stream.write(data)
+
+    def read(self, name: str) -> bytes:
+        """Read a small file."""
+        with self._translated(), self._files.open_input_stream(f"{self._root}/{name}") as stream:
+            data: bytes = stream.read()
+            return data
+
     def fetch(self, name: str, target: Path) -> bool:
         """Download a file; False if there is none."""
         with self._translated():
@@ -99,6 +113,15 @@ class Storage:
             ) from error
 
 
+def hand_over_stored(storage: Storage, parent: TrialPaths, child: TrialPaths) -> None:
+    """`HandOver` within a storage."""
+    source, target = (f"trials/{paths.directory.name}" for paths in (parent, child))
+    last, inherited = parent.last.name, child.inherited.name
+    digest = storage.read(f"{source}/{checksum_path(parent.last).name}").split()[0].decode()
+    storage.copy(f"{source}/{last}", f"{target}/{inherited}")
+    storage.write(f"{target}/{checksum_path(child.inherited).name}", f"{digest}  {inherited}\n".encode())
+
+
 class StoredCheckpoints:
     """The checkpoints of one trial in a storage, and their copies in a folder of this node."""
 
@@ -110,9 +133,13 @@ class StoredCheckpoints:
         # `best` may be newer than `last`, and `last` must find the `best` it speaks of: so it goes first.
         self._files = (paths.last, paths.best)
         self._sent: dict[Path, tuple[int, int]] = {}
+        self._inherits = False  # whether the storage holds an ``inherited.pt``
 
     def fetch(self) -> None:
         """Bring here what an earlier attempt left, for the next one to go on from."""
+        inherited = self._paths.inherited
+        for path in (checksum_path(inherited), inherited):
+            self._inherits = self._storage.fetch(self._in_storage(path), path)
         for file in self._files:
             for path in (checksum_path(file), file, previous_path(file)):
                 if self._storage.fetch(self._in_storage(path), path):
@@ -120,7 +147,7 @@ class StoredCheckpoints:
 
     def discard(self) -> None:
         """Remove what a trial of this number left that the study has lost with its last second."""
-        for file in self._files:
+        for file in (*self._files, self._paths.inherited):
             for path in (file, previous_path(file), checksum_path(file)):
                 self._storage.remove(self._in_storage(path))
 
@@ -135,6 +162,11 @@ class StoredCheckpoints:
             self._storage.put(checksum_path(file), self._in_storage(checksum_path(file)))
             self._storage.put(file, self._in_storage(file))
             self._sent[file] = _stamp(file)
+        inherited = self._paths.inherited
+        if self._inherits and not inherited.exists():  # the trial has a state of its own by now
+            self._inherits = False
+            self._storage.remove(self._in_storage(inherited))
+            self._storage.remove(self._in_storage(checksum_path(inherited)))
 
     def finish(self) -> None:
         """Upload what is left; once a trial has dropped its fallbacks, the storage drops them too."""
