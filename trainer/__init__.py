@@ -18,14 +18,19 @@ __all__ = ["build_model", "check_config", "functions", "test", "train"]
 
 
 def check_config(
-    config: Mapping[str, Any], *, searched: Collection[str] = (), epochs: int | None = None
+    config: Mapping[str, Any],
+    *,
+    searched: Collection[str] = (),
+    epochs: int | None = None,
+    world_size: int = 1,
 ) -> None:
     """Raises ValueError naming what is wrong with ``config``, before anything is trained.
 
-    ``searched`` are the keys that differ from trial to trial, ``epochs`` the most that one trains. ``sweep
-    run`` and ``sweep check`` call it on configurations drawn from a space.
+    ``searched`` are the keys that differ from trial to trial, ``epochs`` the most that one trains,
+    ``world_size`` the processes that train it together. ``sweep run`` and ``sweep check`` call it on
+    configurations drawn from a space.
     """
-    refuse(Settings, config, searched=searched, epochs=epochs)
+    refuse(Settings, config, searched=searched, epochs=epochs, world_size=world_size)
 
 
 def build_model(config: Mapping[str, Any]) -> nn.Module:

@@ -88,5 +88,5 @@ def test_this_machine_has_room():
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(UsageError, match="engine must be 'inline' or 'local', found 'ray'"):
-        create_engine("ray", EngineSettings("functions:falling"))
+    with pytest.raises(UsageError, match="engine must be 'inline', 'local' or 'ray', found 'slurm'"):
+        create_engine("slurm", EngineSettings("functions:falling"))
