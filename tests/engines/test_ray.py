@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import sweeps
-from sweeps.engines import Engine, EngineSettings
+from sweeps.engines import Engine, EngineSettings, create_engine
 from sweeps.engines.ray.engine import RayEngine
 from sweeps.errors import UsageError
 from tests.engines.conformance import EngineSuite
@@ -80,6 +80,21 @@ def test_the_same_yaml_gives_the_same_trials_on_every_engine(tmp_path):
     for engine in ("local", "ray"):
         for expected, found in zip(tables["inline"], tables[engine], strict=True):
             pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.mark.usefixtures("one_ray")
+def test_two_ranks_train_as_one_process_with_the_doubled_batch(tmp_path):
+    """The mean of two half batches is that of the whole one, but for the order of float32 sums: 1e-6."""
+    keys = {"epochs": 6, "budget": {"trials": 2}}
+    function = "distributed_functions:trains"
+    two = Sweep(tmp_path / "two", function, distributed={"name": "ddp", "ranks": 2}, engine="ray", **keys)
+    engine = RayEngine(two.settings)
+    assert engine.workers == 1  # a trial takes both cores
+    pairs = two.run(engine)
+    one = Sweep(tmp_path / "one", function, **keys)
+    for pair, alone in zip(pairs, one.run(create_engine("inline", one.settings)), strict=True):
+        assert (pair.state, pair.params) == ("COMPLETE", alone.params)
+        assert list(pair.values.values()) == pytest.approx(list(alone.values.values()), rel=1e-6)
 
 
 @pytest.mark.usefixtures("one_ray")

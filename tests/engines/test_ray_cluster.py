@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -125,6 +126,10 @@ def node_of(cluster, worker: str):
     return next(node for node in cluster.worker_nodes if node.node_id.startswith(worker.split("/")[1]))
 
 
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 def assert_nothing_lost_nor_counted_twice(results, trials: int) -> None:
     assert list(results.trials["number"]) == list(range(trials))
     assert set(results.trials["state"]) == {"COMPLETE"}
@@ -184,12 +189,24 @@ def test_nodes_that_share_no_folder(cluster, start, tmp_path):
     assert_nothing_lost_nor_counted_twice(results, 4)
     assert (results.epochs["attempt"] == 2).sum() < 30  # it went on from the storage
     for number in range(4):
-        own = {path.name for path in (sweep.folder / "trials" / f"{number:04d}").iterdir()}
-        assert own == {"log.txt", "metrics.jsonl"}
+        assert files(sweep.folder / "trials" / f"{number:04d}") == {"log.txt", "metrics.jsonl"}
         (there,) = store.glob(f"toy-*/trials/{number:04d}")
-        assert {path.name for path in there.iterdir()} == {
-            *("last.pt", "last.pt.sha256", "best.pt", "best.pt.sha256")
-        }
-    tested = json.loads((sweep.folder / "best" / "test.json").read_text())
-    assert tested["test"]["accuracy"] == 0.5 + results.best["params.x"]
+        assert files(there) == {"last.pt", "last.pt.sha256", "best.pt", "best.pt.sha256"}
+    assert results.best.test["accuracy"] == 0.5 + results.best.params["x"]
     assert (sweep.folder / "best" / "model.safetensors").stat().st_size > 0
+
+
+def test_a_population_on_nodes_that_share_no_folder(cluster, start, tmp_path):
+    """Trials go on from each other's checkpoints, on whatever node."""
+    pruner = {"name": "pbt", "interval": 10, "quantile": 0.5}
+    keys = {"budget": {"trials": 4}, "pruner": pruner}
+    results = start(**keys, storage_path=f"file://{tmp_path / 'store'}").result()
+    assert_nothing_lost_nor_counted_twice(results, 4)
+    assert len(results.lineage) == 4
+    local = sweeps.run(
+        tmp_path / "toy.yaml", {"engine": "local", "storage_path": None}, results=tmp_path / "here"
+    )
+    pd.testing.assert_frame_equal(results.lineage, local.lineage)
+    pd.testing.assert_series_equal(results.trials["metric"], local.trials["metric"])
+    for there in (tmp_path / "store").glob("toy-*/trials/*"):
+        assert files(there) == {"last.pt", "last.pt.sha256", "best.pt", "best.pt.sha256"}

@@ -156,7 +156,7 @@ class Seat(Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         node = ray.get_runtime_context().get_node_id()
         plan: SeatPlan = config[PLAN]
-        self._workspace = OwnWorkspace(Storage(plan.storage)) if plan.storage else SharedWorkspace()
+        self._workspace = _workspace(plan)
         self._line = _Line(Asks(f"{self._local_ip}/{node[:6]}/{os.getpid()}", node), self._workspace)
         self._engine = _engine_here(plan)
         self._pending: Word | None = None  # the word that the hosted engine waits with
@@ -230,6 +230,12 @@ class Bench:
         released = Released(result, workspace.log(), workspace.bundled())
         workspace.close()
         return released
+
+
+def _workspace(plan: SeatPlan) -> Workspace:
+    if plan.storage is None:
+        return SharedWorkspace()
+    return OwnWorkspace(Storage(plan.storage), plan.settings.ranks.size if plan.settings.ranks else 1)
 
 
 def _call(plan: SeatPlan, job: Job) -> JobResult:

@@ -70,8 +70,10 @@ class SharedWorkspace:
 class OwnWorkspace:
     """A folder of this node, emptied after each trial."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, ranks: int = 1) -> None:
+        """``ranks``: the processes of one trial."""
         self._storage = storage
+        self._ranks = ranks
         self._root = Path(tempfile.mkdtemp(prefix="sweeps-trials-"))
 
     def enter(self, spec: TrialSpec) -> TrialSpec:
@@ -90,7 +92,8 @@ class OwnWorkspace:
         if fetch:
             self._checkpoints.fetch()
         paths = TrialPaths(directory)
-        self._growing = [_Growing(paths.metrics), _Growing(paths.log)]
+        logs = [paths.rank_log(rank) for rank in range(self._ranks)]
+        self._growing = [_Growing(path) for path in (paths.metrics, *logs)]
         self._facts = b""
         return replace(spec, directory=directory)
 
