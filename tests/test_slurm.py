@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -71,17 +72,31 @@ def folder(tmp_path):
     return tmp_path
 
 
-def submit(folder, *arguments: str, **environment: str) -> subprocess.Popen:
-    slurm = {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "2", "SLURM_CPUS_PER_TASK": "4"}
-    path = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": ":".join(sys.path)}
-    return subprocess.Popen(
-        ["bash", str(SCRIPT), "toy.yaml", "--set", "engine=local", *arguments],
-        cwd=folder,
-        env=os.environ | slurm | path | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture
+def submit(folder):
+    """Run the script as a job of the folder; it ends with the test."""
+    jobs = []
+
+    def submit(*arguments: str, **environment: str) -> subprocess.Popen:
+        slurm = {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "2", "SLURM_CPUS_PER_TASK": "4"}
+        path = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": ":".join(sys.path)}
+        job = subprocess.Popen(
+            ["bash", str(SCRIPT), "toy.yaml", "--set", "engine=local", *arguments],
+            cwd=folder,
+            env=os.environ | slurm | path | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        jobs.append(job)
+        return job
+
+    yield submit
+    for job in jobs:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+        job.communicate()
 
 
 def wait_until(condition) -> None:
@@ -102,8 +117,8 @@ def calls(folder, command: str) -> list[list[str]]:
     return [line[1:] for line in lines if line[0] == command]
 
 
-def test_a_job_out_of_time_queues_itself_again_and_the_next_one_finishes_the_sweep(folder):
-    job = submit(folder)
+def test_a_job_out_of_time_queues_itself_again_and_the_next_one_finishes_the_sweep(folder, submit):
+    job = submit()
     wait_until(lambda: reported(folder))
     job.send_signal(signal.SIGUSR1)
     output, _ = job.communicate(timeout=30)
@@ -112,7 +127,7 @@ def test_a_job_out_of_time_queues_itself_again_and_the_next_one_finishes_the_swe
     before = sweeps.load(folder / "results/toy")
     assert "INTERRUPTED" in set(before.trials["state"]) and before.trials["error"].isna().all()
 
-    job = submit(folder)  # what Slurm does
+    job = submit()  # what Slurm does
     output, _ = job.communicate(timeout=60)
     assert job.returncode == 0, output
     assert calls(folder, "scontrol") == [["requeue", "7"]]
@@ -124,8 +139,8 @@ def test_a_job_out_of_time_queues_itself_again_and_the_next_one_finishes_the_swe
     assert not list(folder.glob(".sweep-*"))
 
 
-def test_an_epoch_that_takes_too_long_is_cut_short_before_the_job_is(folder):
-    job = submit(folder, "--set", "train=toy:hang", PATIENCE="1")
+def test_an_epoch_that_takes_too_long_is_cut_short_before_the_job_is(folder, submit):
+    job = submit("--set", "train=toy:hang", PATIENCE="1")
     wait_until(lambda: reported(folder))
     job.send_signal(signal.SIGUSR1)
     assert job.wait(timeout=15) == 138
@@ -133,17 +148,17 @@ def test_an_epoch_that_takes_too_long_is_cut_short_before_the_job_is(folder):
     assert set(sweeps.load(folder / "results/toy").trials["state"]) == {"INTERRUPTED"}
 
 
-def test_a_job_whose_ray_is_still_starting_is_queued_again(folder):
+def test_a_job_whose_ray_is_still_starting_is_queued_again(folder, submit):
     (folder / "starting").touch()
-    job = submit(folder)
+    job = submit()
     wait_until(lambda: (folder / "calls").exists() and len(calls(folder, "ray")) == 2)
     job.send_signal(signal.SIGUSR1)
     assert job.wait(timeout=15) == 128 + signal.SIGTERM
     assert calls(folder, "scontrol") == [["requeue", "7"]]
 
 
-def test_what_the_sweep_refuses_ends_the_job_and_the_options_exist(folder):
-    job = submit(folder, "--set", "epochs=none")
+def test_what_the_sweep_refuses_ends_the_job_and_the_options_exist(folder, submit):
+    job = submit("--set", "epochs=none")
     output, _ = job.communicate(timeout=30)
     assert job.returncode == 2 and "epochs" in output
     assert calls(folder, "scontrol") == []
