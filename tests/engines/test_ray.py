@@ -163,9 +163,7 @@ def start():
         command.process.communicate()
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGUSR1, 138)])
 def test_a_signal_stops_in_good_order(tmp_path, start, number, code):
     path = write(tmp_path, train="functions:slow", engine="ray", workers=2, epochs=50)
     command = start("run", path, "--results", tmp_path)
@@ -185,19 +183,19 @@ def test_a_signal_stops_in_good_order(tmp_path, start, number, code):
     assert command.survivors(5) == []
 
 
-def test_ctrl_c_twice_stops_at_once(tmp_path, start):
+def test_a_second_signal_stops_at_once(tmp_path, start):
     path = write(tmp_path, train="functions:hangs_after_one_epoch", engine="ray", workers=1)
     command = start("run", path, "--results", tmp_path)
     command.until("trial 0 started")
     time.sleep(0.5)
-    os.killpg(command.process.pid, signal.SIGINT)
+    command.process.terminate()
     time.sleep(0.5)
     assert command.process.poll() is None  # the trial does not report, so the first one waits
     began = time.monotonic()
     os.killpg(command.process.pid, signal.SIGINT)
     command.process.communicate(timeout=30)
     assert time.monotonic() - began < 5  # two seconds for the trials, the rest for Ray itself
-    assert command.process.returncode == 130
+    assert command.process.returncode == 143
     assert set(sweeps.load(tmp_path / "toy").trials["state"]) == {"INTERRUPTED"}
     assert command.survivors(5) == []
 

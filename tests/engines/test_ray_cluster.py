@@ -19,6 +19,7 @@ from tests.engines.harness import HERE
 
 pytestmark = pytest.mark.ray
 
+EPOCHS = 20
 SMALL = {"object_store_memory": 80 * 2**20}
 # A node that does not answer for a second is dead; Ray's own half a minute would make the tests wait.
 QUICK = {
@@ -52,7 +53,7 @@ class Running:
             "version": 1,
             "name": "toy",
             "train": "functions:trains_slowly",
-            "epochs": 30,
+            "epochs": EPOCHS,
             "parameters": {"x": {"min": 0.1, "max": 1.0}},
             "pruner": "none",
             "engine": "ray",
@@ -135,7 +136,7 @@ def assert_nothing_lost_nor_counted_twice(results, trials: int) -> None:
     assert set(results.trials["state"]) == {"COMPLETE"}
     epochs = results.epochs
     assert not epochs.duplicated(["number", "epoch"]).any()
-    assert len(epochs) == trials * 30
+    assert len(epochs) == trials * EPOCHS
 
 
 def test_a_node_leaves_and_another_joins(cluster, start):
@@ -157,26 +158,41 @@ def test_a_node_leaves_and_another_joins(cluster, start):
     assert trials["worker"].str.split("/").str[1].nunique() == 4
 
 
-def test_an_actor_is_killed(cluster, start):
-    sweep = start(budget={"trials": 6})
+def test_an_actor_is_killed_and_then_a_raylet(cluster, start):
+    """The first may have been the trial's fault, and uses up its retry; the second was not."""
+    sweep = start(budget={"trials": 12}, retries={"crash": 1})
     cut = sweep.a_running_one(epochs=2)
     os.kill(int(cut["worker"].split("/")[2]), signal.SIGKILL)
-    results = sweep.result()
-    assert_nothing_lost_nor_counted_twice(results, 6)
-    assert results.trials.set_index("number").loc[cut["number"], "attempt"] == 2
-    (failed,) = [event for event in sweep.events("TrialEnded") if event["state"] == "INTERRUPTED"]
-    assert "out of memory, or killed" in failed["error"]
-
-
-def test_a_raylet_is_killed(cluster, start):
-    sweep = start(budget={"trials": 9}, retries={"crash": 0})
-    cut = sweep.a_running_one(epochs=2)
-    node = node_of(cluster, cut["worker"])
+    sweep.until_ended(4)
+    node = node_of(cluster, sweep.a_running_one(epochs=2)["worker"])
     os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
     results = sweep.result()
     cluster.remove_node(node, allow_graceful=False)
     cluster.add_node(num_cpus=1, **SMALL)
-    assert_nothing_lost_nor_counted_twice(results, 9)
+    assert_nothing_lost_nor_counted_twice(results, 12)
+    failed, *lost = [event for event in sweep.events("TrialEnded") if event["state"] == "INTERRUPTED"]
+    assert (failed["number"], failed["attempt_state"], failed["attempt_reason"]) == (
+        cut["number"],
+        "FAILED",
+        "crash",
+    )
+    assert "out of memory, or killed" in failed["error"]
+    assert {event["attempt_state"] for event in lost} <= {"INTERRUPTED"}
+
+
+def test_all_of_a_node_is_killed_at_once(cluster, start):
+    """As a machine that is switched off: Ray takes a while to notice."""
+    sweep = start(budget={"trials": 6}, retries={"crash": 0})
+    cut = sweep.a_running_one(epochs=2)
+    node = node_of(cluster, cut["worker"])
+    pids = [process.process.pid for kind in node.all_processes.values() for process in kind]
+    for pid in (int(cut["worker"].split("/")[2]), *pids):
+        os.kill(pid, signal.SIGKILL)
+    results = sweep.result()
+    cluster.remove_node(node, allow_graceful=False)
+    cluster.add_node(num_cpus=1, **SMALL)
+    assert_nothing_lost_nor_counted_twice(results, 6)
+    assert results.trials.set_index("number").loc[cut["number"], "attempt"] == 2
 
 
 def test_nodes_that_share_no_folder(cluster, start, tmp_path):
@@ -187,7 +203,7 @@ def test_nodes_that_share_no_folder(cluster, start, tmp_path):
     os.kill(int(cut["worker"].split("/")[2]), signal.SIGKILL)
     results = sweep.result()
     assert_nothing_lost_nor_counted_twice(results, 4)
-    assert (results.epochs["attempt"] == 2).sum() < 30  # it went on from the storage
+    assert (results.epochs["attempt"] == 2).sum() < EPOCHS  # it went on from the storage
     for number in range(4):
         assert files(sweep.folder / "trials" / f"{number:04d}") == {"log.txt", "metrics.jsonl"}
         (there,) = store.glob(f"toy-*/trials/{number:04d}")
@@ -202,7 +218,7 @@ def test_a_population_on_nodes_that_share_no_folder(cluster, start, tmp_path):
     keys = {"budget": {"trials": 4}, "pruner": pruner}
     results = start(**keys, storage_path=f"file://{tmp_path / 'store'}").result()
     assert_nothing_lost_nor_counted_twice(results, 4)
-    assert len(results.lineage) == 4
+    assert len(results.lineage) == 2
     local = sweeps.run(
         tmp_path / "toy.yaml", {"engine": "local", "storage_path": None}, results=tmp_path / "here"
     )

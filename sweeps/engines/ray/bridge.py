@@ -23,14 +23,14 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from sweeps.engines.base import Director
+from sweeps.engines.ray.loss import Loss
 from sweeps.engines.ray.seat import PLAN, WORD, Answer, Asks, Ends, Finishes, Reports, Seat, SeatPlan, Word
 from sweeps.engines.ray.workspace import Piece, receive
 from sweeps.errors import SweepError
-from sweeps.messages import Continue, Died, Exhausted, Interrupted, Outcome, TrialSpec, Wait
+from sweeps.messages import Continue, Exhausted, Interrupted, TrialSpec, Wait
 
 TICK = 0.25  # seconds between two ticks of the controller
 _IDLE = 30.0  # seconds a seat waits for a trial before its resources are given back
-_NEWS = 2.0  # seconds until Ray knows of a node's end, at most, after an actor's
 _FAILED_SEATS = 3  # in a row, until Ray counts as unable to give one
 
 
@@ -86,6 +86,7 @@ class Bridge:
         self._plan = plan
         self._seats = seats
         self._open: dict[str, _Seated] = {}  # by Tune's id of the trial
+        self._lost: list[Loss] = []  # trials whose actor is gone
         self._exhausted = False
         self._idle = False  # whether the last seat that asked was told to wait
         self._failed_seats = 0
@@ -102,7 +103,7 @@ class Bridge:
     def over(self) -> bool:
         """Whether nothing runs and nothing will."""
         done = self._exhausted or self._controller.interrupted
-        return done and not any(seated.spec for seated in self._open.values())
+        return done and not self._lost and not any(seated.spec for seated in self._open.values())
 
     def suggest(self, seat: str) -> dict[str, Any] | str | None:
         """What Tune starts its next trial with."""
@@ -130,7 +131,7 @@ class Bridge:
         seated = self._open.pop(seat, _Seated())
         self._idle = False
         if seated.spec is not None and seated.asks is not None:
-            self._controller.finish(seated.spec.number, seated.spec.attempt, _how_it_died(seated.asks))
+            self._lost.append(Loss(seated.spec, seated.asks))
         elif seated.asks is None:
             self._count_failed_seat()
 
@@ -146,14 +147,17 @@ class Bridge:
             raise _Killed
         if time.monotonic() - self._ticked >= TICK:
             self._ticked = time.monotonic()
+            self._settle_losses()
             self._controller.tick()
 
     def abandon(self) -> None:
         """Every trial still running was cut short by us."""
-        for seated in self._open.values():
-            if seated.spec is not None:
-                self._controller.finish(seated.spec.number, seated.spec.attempt, Interrupted())
+        specs = [seated.spec for seated in self._open.values()] + [loss.spec for loss in self._lost]
+        for spec in specs:
+            if spec is not None:
+                self._controller.finish(spec.number, spec.attempt, Interrupted())
         self._open.clear()
+        self._lost.clear()
 
     def _hear(self, trial: TuneTrial, word: Word) -> bool:
         """Whether the seat goes on."""
@@ -195,6 +199,14 @@ class Bridge:
             seated.spec = answer[0]
             _tell(trial, answer[0])
 
+    def _settle_losses(self) -> None:
+        """Tell the controller of trials whose actor is gone, once it is known why."""
+        for loss in list(self._lost):
+            if (death := loss.cause()) is not None:
+                self._lost.remove(loss)
+                self._idle = False
+                self._controller.finish(loss.spec.number, loss.spec.attempt, death)
+
     def _count_failed_seat(self) -> None:
         self._failed_seats += 1
         if self._failed_seats >= _FAILED_SEATS:
@@ -229,16 +241,6 @@ def _tell(trial: TuneTrial, answer: Answer) -> None:
     actor: Any = trial.temporary_state.ray_actor  # the one that has just said a word
     # Tune calls step() on it afterwards, and the calls of one caller arrive in order.
     actor.tell.remote(answer)
-
-
-def _how_it_died(asks: Asks) -> Outcome:
-    """Lost, if its node is gone; an actor that died alone may have used up the memory."""
-    deadline = time.monotonic() + _NEWS
-    while any(node["NodeID"] == asks.node and node["Alive"] for node in ray.nodes()):
-        if time.monotonic() > deadline:
-            return Died("crash", f"the actor {asks.worker} died: out of memory, or killed")
-        time.sleep(0.05)
-    return Died("lost", f"the node of {asks.worker} is gone")
 
 
 class BridgeSearcher(Searcher):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from sweeps.engines.base import EngineSettings
-from sweeps.engines.ray.shipping import pack
+from sweeps.engines.ray.shipping import packed
 from sweeps.engines.ray.storage import check_storage
 from sweeps.engines.slots import plan_slots, this_machine
 from sweeps.errors import UsageError
@@ -128,12 +128,12 @@ class Connection:
 
         _refuse_unreachable(address)
         self.source = source_hash(self._settings.train, self._settings.search_path)
-        with _translated(address):
+        with packed(self._settings, _SWITCHES) as environment, _translated(address):
             ray.init(
                 address=address,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
-                runtime_env=pack(self._settings, _SWITCHES),
+                runtime_env=environment,
             )
 
     def _one_trial(self, cluster: Mapping[str, float]) -> Mapping[str, float]:

@@ -5,6 +5,7 @@ Only files that programs are made of travel, so that a data set or a results fol
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shutil
 import tempfile
@@ -23,21 +24,22 @@ MOST_BYTES = 20_000_000
 MOST_FILES = 5_000
 
 
-def pack(settings: EngineSettings, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Ray's runtime environment for the workers of a sweep.
+@contextlib.contextmanager
+def packed(settings: EngineSettings, variables: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Ray's runtime environment for the workers of a sweep, while Ray connects and takes it in.
 
     Raises:
         UsageError: the folders hold more than 20 MB or 5,000 files of code.
     """
-    stage = Path(tempfile.mkdtemp(prefix="sweeps-code-"))
-    folders = {
-        source_folder(target, settings.search_path) for target in (settings.train, settings.test) if target
-    }
-    for folder in sorted(folder for folder in folders if folder is not None):
-        _copy(folder, stage / CODE)
-    (stage / CODE).mkdir(exist_ok=True)
-    packages = [str(place) for name in ("sweeps", "trainer") for place in _places(name)]
-    return {"working_dir": str(stage), "py_modules": packages, "env_vars": dict(variables)}
+    targets = filter(None, (settings.train, settings.test))
+    folders = {source_folder(target, settings.search_path) for target in targets}
+    with tempfile.TemporaryDirectory(prefix="sweeps-code-") as stage:
+        code = Path(stage) / CODE
+        code.mkdir()
+        for folder in sorted(folder for folder in folders if folder is not None):
+            _copy(folder, code)
+        packages = [place for name in ("sweeps", "trainer") for place in _places(name)]
+        yield {"working_dir": stage, "py_modules": packages, "env_vars": dict(variables)}
 
 
 def _places(package: str) -> list[str]:
