@@ -22,6 +22,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": version("torch"),
         "optuna": version("optuna"),
+        "ray": version("ray"),
         "date": time.strftime("%Y-%m-%d"),
     }
 

@@ -2,10 +2,16 @@
 
 Ours is timed from the end of the first trial to the end of the sweep, its tables written: start-up is left
 out, and nothing else is. The peers run the same trials in the same minute.
+
+On Ray the first result is compared as well, from the start of the process (see `benchmarks.overhead.tune`).
 """
 
 from __future__ import annotations
 
+import json
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -58,6 +64,49 @@ def optuna(kind: str, trials: int) -> float:
         return peers.optuna_two_processes(trials, kind, Path(folder))
 
 
+RAY_TRIALS = 100
+ROUNDS = 3  # of short runs that are compared by their first result: start-up is what varies most
+
+
+def on_ray(kind: str, trials: int) -> dict[str, float]:
+    """``first`` (seconds) and ``each`` (milliseconds) of one process that runs ``kind`` on Ray."""
+    command = [sys.executable, "-m", "benchmarks.overhead.tune", kind, str(trials)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+def first_results() -> dict[str, float]:
+    """The median first result of each kind, in seconds, measured in turns."""
+    kinds = ("function", "ours_asha")
+    firsts = [{kind: on_ray(kind, 4)["first"] for kind in kinds} for _ in range(ROUNDS)]
+    return {kind: statistics.median(first[kind] for first in firsts) for kind in kinds}
+
+
+def compare_on_ray() -> dict[str, dict[str, float]]:
+    """The same 100 trivial trials on Ray, by us and by plain Tune."""
+    each = {kind: on_ray(kind, RAY_TRIALS)["each"] for kind in ("function", "bare", "ours", "ours_asha")}
+    first = first_results()
+    rows = [
+        ("plain Tune: function, OptunaSearch, ASHA", f"{each['function']:.0f} ms"),
+        ("plain Tune: reused class, nothing attached", f"{each['bare']:.1f} ms"),
+        (
+            "ours, no pruner",
+            f"{each['ours']:.1f} ms   {each['ours'] / each['bare']:.2f}x the bare class; bar: 3x",
+        ),
+        (
+            "ours, asha",
+            f"{each['ours_asha']:.1f} ms   1/{each['function'] / each['ours_asha']:.0f} of plain; bar: 1/10",
+        ),
+        ("first result, plain Tune", f"{first['function']:.2f} s"),
+        (
+            "first result, ours",
+            f"{first['ours_asha']:.2f} s   {first['ours_asha'] / first['function']:.2f}x; bar: 1.05x",
+        ),
+    ]
+    table(f"milliseconds a trial on Ray, {RAY_TRIALS} trials, 2 actors", rows)
+    return {"each_ms": each, "first_s": first}
+
+
 def main() -> None:
     result = {
         "pool": peers.pool(1000),
@@ -77,7 +126,7 @@ def main() -> None:
         ("Optuna, 2 processes on SQLite", f"{result['optuna_sqlite']:.2f} ms"),
     ]
     table("milliseconds a trivial trial (10 reports), beyond start-up", rows)
-    keep(__file__, result)
+    keep(__file__, {**result, "ray": compare_on_ray()})
 
 
 if __name__ == "__main__":
