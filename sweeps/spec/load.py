@@ -29,7 +29,7 @@ from sweeps.spec.yaml_text import MOST_BYTES
 
 SPACE_KEYS = ("fixed", "parameters", "constraints", "enqueue")
 NOT_YET: dict[tuple[str, ...], frozenset[str]] = {
-    (): frozenset({"finalists"}),
+    (): frozenset({"finalists", "placement"}),
     ("budget",): frozenset({"gpu_hours"}),
 }
 

@@ -226,3 +226,23 @@ def test_a_population_on_nodes_that_share_no_folder(cluster, start, tmp_path):
     pd.testing.assert_series_equal(results.trials["metric"], local.trials["metric"])
     for there in (tmp_path / "store").glob("toy-*/trials/*"):
         assert files(there) == {"last.pt", "last.pt.sha256", "best.pt", "best.pt.sha256"}
+
+
+def test_a_cluster_of_another_version_is_refused(cluster, start):
+    """What the head says of itself is changed for the time of the test."""
+    from ray._raylet import GcsClient
+
+    head = GcsClient(address=cluster.address)
+    place = b"CLUSTER_METADATA", b"cluster"
+    told = head.internal_kv_get(*place)
+    other = json.dumps({**json.loads(told), "ray_version": "2.9.0"}).encode()
+    head.internal_kv_put(place[0], other, True, place[1])
+    try:
+        sweep = start(budget={"trials": 1})
+        _, err = sweep.process.communicate(timeout=60)
+    finally:
+        head.internal_kv_put(place[0], told, True, place[1])
+    assert sweep.process.returncode == 2
+    assert "driver and cluster must run the same Ray and Python" in err
+    assert "2.9.0" in err
+    assert "Traceback" not in err
