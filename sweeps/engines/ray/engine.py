@@ -53,7 +53,8 @@ class RayEngine:
     def run(self, controller: Director) -> None:
         with quiet(), tempfile.TemporaryDirectory(prefix="sweeps-tune-") as folder:
             self._open()
-            from sweeps.engines.ray.bridge import Bridge, fit
+            from sweeps.engines.ray.bridge import Bridge
+            from sweeps.engines.ray.tune import fit
 
             self._bridge = Bridge(controller, self._plan(), self._connection.seats)
             self._bridge.killed = self._killed
