@@ -110,6 +110,10 @@ class BridgeCallback(Callback):
         self._bridge = bridge
         self._on_usr1 = signal.getsignal(signal.SIGUSR1)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as of the bridge."""
+        return {}
+
     def setup(self, *args: Any, **info: Any) -> None:
         """SIGUSR1 is ours to stop on, and Tune has just put its own handler in its place."""
         if threading.current_thread() is threading.main_thread():
