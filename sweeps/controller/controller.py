@@ -51,6 +51,7 @@ from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord, is_better
 from sweeps.trial.handover import HandOver, link_checkpoint
 
+LOSSES = 3  # machines that one trial may lose without an epoch in between
 ELAPSED_INTERVAL = 2.0  # seconds: the most wall time that a kill makes the budget forget
 
 
@@ -312,6 +313,8 @@ class Controller:
 
     def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
         """Give the trial its state, or a place in the queue; returns whether it goes on in this run."""
+        if verdict.again:
+            verdict = self._count_loss(record, verdict)
         retry = verdict.again or (verdict.state == "FAILED" and self._count_failure(record, verdict))
         record.state = "INTERRUPTED" if retry else verdict.state
         record.stop_reason = "interrupted" if retry else verdict.reason
@@ -328,6 +331,15 @@ class Controller:
         if record.state == "COMPLETE":
             self._pruner.ended(record)
         return retry
+
+    def _count_loss(self, record: TrialRecord, verdict: Verdict) -> Verdict:
+        """A trial that takes down each machine it runs on must not go on for ever; one that trains may."""
+        record.failures["lost"] = record.failures.get("lost", 0) + 1
+        if record.failures["lost"] <= LOSSES + record.epochs:
+            return verdict
+        times = record.failures["lost"]
+        rule = f"a trial may lose its machine {LOSSES} times more often than it has epochs"
+        return Verdict("FAILED", "crash", f"{verdict.error}; {rule}, and this one did {times} times")
 
     def _count_failure(self, record: TrialRecord, verdict: Verdict) -> bool:
         """Whether the failure is retried."""

@@ -180,6 +180,7 @@ class _Leader:
         fit = all(rank.fit for rank in self._ranks)
         self._driver.send(("finish", self._spec.number, self._spec.attempt, self._ranks[0].outcome, fit))
         self._spec = None
+        self._failed.clear()
 
     def _see_end(self, rank: _Rank) -> None:
         self._hear(rank)  # what it said before its end counts

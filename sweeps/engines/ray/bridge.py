@@ -26,7 +26,8 @@ from sweeps.messages import Continue, Exhausted, Interrupted, TrialSpec, Wait
 
 TICK = 0.25  # seconds between two ticks of the controller
 _IDLE = 30.0  # seconds a seat waits for a trial before its resources are given back
-_FAILED_SEATS = 3  # in a row, until Ray counts as unable to give one
+_FAILED_SEATS = 3  # in a row, until Ray counts as unable to give any
+_FAILED_LATER = 20  # the same, once there was one: machines that go take starting actors with them
 
 
 class Killed(Exception):
@@ -45,7 +46,8 @@ class Bridge:
         self._lost: list[Loss] = []  # trials whose actor is gone
         self._exhausted = False
         self._idle = False  # whether the last seat that asked was told to wait
-        self._failed_seats = 0
+        self._failed_seats = 0  # since the last word of any
+        self._was_ready = False  # whether one ever was
         self._ticked = time.monotonic()
         self.killed = False
         self.unusable = False  # whether a seat said that it cannot run trials
@@ -81,14 +83,14 @@ class Bridge:
         """A Tune trial ended."""
         self._open.pop(seat, None)
 
-    def lost(self, seat: str) -> None:
-        """The actor of a seat is gone, or never came."""
+    def lost(self, seat: str, error: str) -> None:
+        """The actor of a seat is gone, or never came; ``error`` is what Ray says of it."""
         seated = self._open.pop(seat, _Seated())
         self._idle = False
         if seated.spec is not None and seated.asks is not None:
             self._lost.append(Loss(seated.spec, seated.asks))
         elif seated.asks is None:
-            self._count_failed_seat()
+            self._count_failed_seat(error)
 
     def tick(self, trials: Iterable[TuneTrial]) -> None:
         """Called at each of Tune's rounds."""
@@ -112,6 +114,7 @@ class Bridge:
     def _hear(self, trial: TuneTrial, word: Word) -> bool:
         """Whether the seat goes on."""
         seated = self._open[trial.trial_id]
+        self._failed_seats, self._was_ready = 0, True
         match word:
             case Asks():
                 self._give(trial, seated, word)
@@ -134,7 +137,6 @@ class Bridge:
         return True
 
     def _give(self, trial: TuneTrial, seated: _Seated, asks: Asks) -> None:
-        self._failed_seats = 0
         if seated.asks is None:
             seated.asks, seated.since = asks, time.monotonic()
         answer = self._controller.ask(worker=asks.worker)
@@ -157,12 +159,12 @@ class Bridge:
                 self._idle = False
                 self._controller.finish(loss.spec.number, loss.spec.attempt, death)
 
-    def _count_failed_seat(self) -> None:
+    def _count_failed_seat(self, error: str) -> None:
         self._failed_seats += 1
-        if self._failed_seats >= _FAILED_SEATS:
+        if self._failed_seats >= (_FAILED_LATER if self._was_ready else _FAILED_SEATS):
             raise SweepError(
-                f"Ray must be able to start the actors of trials, and {self._failed_seats} in a row failed: "
-                "look for the reason in the logs of its nodes (/tmp/ray/session_latest/logs)"
+                f"Ray must be able to start the actors of trials, and {self._failed_seats} in a row failed, "
+                f"the last one with: {error}; more is in the logs of its nodes (/tmp/ray/session_latest/logs)"
             )
 
     def _end_actors(self, trials: Iterable[TuneTrial]) -> None:

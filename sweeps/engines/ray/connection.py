@@ -24,6 +24,7 @@ _SWITCHES = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # a sweep that is a submitted job ships its code itself
     # Ctrl-C is ours. Tune's loggers, snapshots and printed errors would repeat what the study has.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -50,7 +51,8 @@ class Connection:
     def __init__(self, settings: EngineSettings) -> None:
         """Raises UsageError if a private Ray on this machine would have no room for one trial."""
         self._settings = settings
-        self._address = settings.address or os.environ.get("RAY_ADDRESS")
+        address = settings.address or os.environ.get("RAY_ADDRESS")
+        self._address = None if address == "local" else address
         self.private = self._address is None and not _in_a_ray()
         self._needs: Mapping[str, float] = {}
         # sha256 of the training function's source, where the code has travelled
@@ -82,9 +84,9 @@ class Connection:
                 with _own_sigterm():
                     self._connect(self._address) if self._address else self._start_private()
                 self._stack.callback(ray.shutdown)
-                self._stack.enter_context(_muted())
+            self._stack.enter_context(_muted())
         self._needs = self._one_trial(ray.cluster_resources())
-        if self._settings.workers is None and not self.private:
+        if self._settings.workers is None or self.private:
             self._refuse_without_room()
 
     def close(self) -> None:
@@ -164,14 +166,20 @@ def _refuse_unreachable(address: str) -> None:
             f"the driver of a sweep must run on a machine of the cluster, and {address} is for drivers "
             "outside of it: run sweep on its head with --address auto, or by ray job submit"
         )
-    host, colon, port = address.rpartition(":")
-    if not (colon and port.isdigit()):
+    host, _, port = address.rpartition(":")
+    if address == "auto":
         return
+    if not (host and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(
+            f"an address of Ray must be auto or host:port, with a port from 1 to 65535, found {address!r}: "
+            "write 10.0.0.1:6379, say"
+        )
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"Ray at {address}: nothing can be reached there ({error.strerror or error}); {_HOW_TO_CONNECT}"
+            f"Ray at {address}: nothing can be reached there ({reason}); {_HOW_TO_CONNECT}"
         ) from error
 
 
@@ -192,8 +200,9 @@ def _fitting(needs: Mapping[str, float], node: Mapping[str, float]) -> int:
 
 
 def _listed(resources: Mapping[str, float]) -> str:
-    kinds = {name: amount for name, amount in resources.items() if ":" not in name and "memory" not in name}
-    return ", ".join(f"{name}: {amount:g}" for name, amount in kinds.items()) or "nothing"
+    kinds = {name: amount for name, amount in resources.items() if ":" not in name and "_memory" not in name}
+    sizes = {n: f"{amount / 1e9:.3g}GB" if n == "memory" else f"{amount:g}" for n, amount in kinds.items()}
+    return ", ".join(f"{name}: {size}" for name, size in sizes.items()) or "nothing"
 
 
 def _in_a_ray() -> bool:
@@ -213,7 +222,8 @@ def _translated(where: str) -> Iterator[None]:
                 f"Ray at {where}: driver and cluster must run the same Ray and Python: {text}; install the "
                 "cluster's versions here, or start the cluster with these"
             ) from error
-        raise UsageError(f"Ray at {where}: cannot connect: {text[:500]}; {_HOW_TO_CONNECT}") from error
+        advice = f"; {_HOW_TO_CONNECT}" if isinstance(error, ConnectionError) else ""
+        raise UsageError(f"Ray at {where}: cannot connect: {text[:500]}{advice}") from error
 
 
 @contextlib.contextmanager

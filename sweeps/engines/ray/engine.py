@@ -14,6 +14,7 @@ from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.ray.connection import Connection, quiet
 from sweeps.engines.ray.workspace import receive
+from sweeps.errors import SweepError
 from sweeps.messages import Died, Interrupted
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class RayEngine:
         with quiet():
             self._open()
             import ray
-            from ray.exceptions import RayActorError
+            from ray.exceptions import RayActorError, RayTaskError
 
             from sweeps.engines.ray.seat import Bench
 
@@ -81,6 +82,8 @@ class RayEngine:
                         return _received(job, ray.get(result))
             except RayActorError as error:
                 return JobResult(None, Died("crash", f"the actor of the test died: {error}"))
+            except RayTaskError as error:
+                raise _of_the_node(error.cause) from None
             finally:
                 ray.kill(bench)
             return JobResult(None, Interrupted())
@@ -125,6 +128,13 @@ class _Forkserver:
     def close(self) -> None:
         self._launcher.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _of_the_node(cause: BaseException) -> SweepError:
+    """What a node could not do, without Ray's account of it."""
+    if isinstance(cause, SweepError):
+        return cause
+    return SweepError(f"a node cannot run the test: {type(cause).__name__}: {cause}")
 
 
 def _received(job: Job, released: Released) -> JobResult:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import ray
 
@@ -29,20 +28,25 @@ class Loss:
 
         Ray itself takes from a second to a minute to miss a node whose processes have all ended at once.
         """
-        if not any(node["NodeID"] == self._asks.node and _lives(node) for node in ray.nodes()):
+        state = self._node()
+        if state == "gone":
             return Died("lost", f"the node of {self._asks.worker} is gone")
         if time.monotonic() < self._deadline:
             return None
+        if state == "silent":
+            return Died("lost", f"the node of {self._asks.worker} does not answer")
         return Died("crash", f"the actor {self._asks.worker} died: out of memory, or killed")
 
-
-def _lives(node: Mapping[str, Any]) -> bool:
-    """Whether Ray counts on the node, and its raylet answers."""
-    if not node["Alive"]:
-        return False
-    address = node["NodeManagerAddress"], node["NodeManagerPort"]
-    try:
-        socket.create_connection(address, timeout=_REACH).close()
-    except OSError:
-        return False
-    return True
+    def _node(self) -> Literal["there", "silent", "gone"]:
+        """Whether Ray counts on the node, and its raylet takes a connection."""
+        node = next((node for node in ray.nodes() if node["NodeID"] == self._asks.node), None)
+        if node is None or not node["Alive"]:
+            return "gone"
+        address = node["NodeManagerAddress"], node["NodeManagerPort"]
+        try:
+            socket.create_connection(address, timeout=_REACH).close()
+        except ConnectionRefusedError:
+            return "gone"
+        except OSError:
+            return "silent"
+        return "there"

@@ -22,7 +22,7 @@ from ray.tune import Trainable
 
 from sweeps.engines.base import EngineSettings, Job, JobResult
 from sweeps.engines.local.engine import LocalEngine
-from sweeps.engines.ray.shipping import CODE
+from sweeps.engines.ray.shipping import shipped_folders
 from sweeps.engines.ray.storage import Storage
 from sweeps.engines.ray.workspace import OwnWorkspace, Piece, SharedWorkspace, Workspace
 from sweeps.engines.slots import Slot
@@ -199,6 +199,8 @@ class Seat(Trainable):
             self._engine.run(self._line)
         except SweepError as error:
             self._line.end(error)
+        except Exception as error:  # noqa: BLE001  the driver waits for a last word, whatever happens here
+            self._line.end(SweepError(f"a node cannot run trials: {type(error).__name__}: {error}"))
         else:
             self._line.end(None)
 
@@ -225,11 +227,12 @@ class Bench:
         if plan.storage is None:
             return Released(_call(plan, job))
         workspace = OwnWorkspace(Storage(plan.storage))
-        seen = workspace.visit(job.spec)
-        result = _call(plan, replace(job, spec=seen, bundle=workspace.bundle()))
-        released = Released(result, workspace.log(), workspace.bundled())
-        workspace.close()
-        return released
+        try:
+            seen = workspace.visit(job.spec)
+            result = _call(plan, replace(job, spec=seen, bundle=workspace.bundle()))
+            return Released(result, workspace.log(), workspace.bundled())
+        finally:
+            workspace.close()
 
 
 def _workspace(plan: SeatPlan) -> Workspace:
@@ -254,7 +257,7 @@ def _engine_here(plan: SeatPlan) -> LocalEngine:
     if plan.source is None or _is_here(plan):
         os.chdir(plan.directory)
     else:
-        settings = replace(settings, search_path=(Path.cwd() / CODE,))
+        settings = replace(settings, search_path=shipped_folders())
     gpus = ray.get_gpu_ids()
     slot = Slot("ray", "cuda:0" if gpus else "cpu", settings.cpus, ",".join(map(str, gpus)))
     return LocalEngine(settings, plan.preload, (slot,), plan.forkserver)

@@ -9,15 +9,20 @@ population that goes on from it.
 
 from __future__ import annotations
 
-import contextlib
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pyarrow import ArrowException, fs
 
 from sweeps.errors import SweepError, UsageError
 from sweeps.paths import TrialPaths, checksum_path, previous_path
+
+T = TypeVar("T")
+_CHUNK = 1 << 22  # bytes read at once
+_WAITS = (1.0, 4.0)  # seconds between tries: a bucket refuses now and then
 
 
 def check_storage(uri: str) -> None:
@@ -33,78 +38,90 @@ def check_storage(uri: str) -> None:
 
 
 class Storage:
-    """Files under one ``uri``; raises SweepError where they cannot be reached."""
+    """Files under one ``uri``. What fails is tried again; SweepError is raised where that does not help."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        with self._translated():
-            found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
+        found: tuple[fs.FileSystem, str] = self._try(lambda: fs.FileSystem.from_uri(uri), waits=())
         self._files, self._root = found
 
     def probe(self) -> None:
-        with self._translated():
-            self._files.create_dir(self._root, recursive=True)
-            name = f"{self._root}/.probe-{uuid.uuid4().hex}"
-            with self._files.open_output_stream(name) as stream:
-                stream.write(b"sweeps")
-            self._files.delete_file(name)
+        """Find out whether it can be written to."""
+        name = f".probe-{uuid.uuid4().hex}"
+        self._try(lambda: self._write(name, b"sweeps"), waits=())
+        self.remove(name)
 
     def put(self, source: Path, name: str) -> None:
         """Upload a file; a reader sees the old or the new content, never a part."""
-        target = f"{self._root}/{name}"
-        # Elsewhere a file appears when its stream is closed.
-        aside = f"{target}.tmp" if isinstance(self._files, fs.LocalFileSystem) else target
-        with self._translated():
-            self._files.create_dir(target.rpartition("/")[0], recursive=True)
-            with open(source, "rb") as file, self._files.open_output_stream(aside) as stream:
-                while chunk := file.read(1 << 22):
-                    stream.write(chunk)
-            if aside != target:
-                self._files.move(aside, target)
+        self._try(lambda: self._put(source, name))
 
     def copy(self, name: str, to: str) -> None:
         """Copy a file within the storage, if there is such a file."""
-        with self._translated():
-            if self._has(name):
-                self._files.copy_file(f"{self._root}/{name}", f"{self._root}/{to}")
+        if self._has(name):
+            self._try(lambda: self._files.copy_file(self._path(name), self._path(to)))
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file."""
-        with self._translated():
-            self._files.create_dir(f"{self._root}/{name}".rpartition("/")[0], recursive=True)
-            with self._files.open_output_stream(f"{self._root}/{name}") as stream:
-                stream.write(data)
+        self._try(lambda: self._write(name, data))
 
     def read(self, name: str) -> bytes:
         """Read a small file."""
-        with self._translated(), self._files.open_input_stream(f"{self._root}/{name}") as stream:
-            data: bytes = stream.read()
-            return data
+        return self._try(lambda: self._read(name))
 
     def fetch(self, name: str, target: Path) -> bool:
         """Download a file; False if there is none."""
-        with self._translated():
-            if not self._has(name):
-                return False
-            with self._files.open_input_stream(f"{self._root}/{name}") as stream, open(target, "wb") as file:
-                while chunk := stream.read(1 << 22):
-                    file.write(chunk)
+        if not self._has(name):
+            return False
+        self._try(lambda: self._fetch(name, target))
         return True
 
     def remove(self, name: str) -> None:
         """Remove a file, if there is such a file."""
-        with self._translated():
-            if self._has(name):
-                self._files.delete_file(f"{self._root}/{name}")
+        if self._has(name):
+            self._try(lambda: self._files.delete_file(self._path(name)))
+
+    def _put(self, source: Path, name: str) -> None:
+        # Elsewhere than on a disk a file appears when its stream is closed.
+        aside = f"{name}.tmp" if isinstance(self._files, fs.LocalFileSystem) else name
+        with open(source, "rb") as file, self._open_output(aside) as stream:
+            while chunk := file.read(_CHUNK):
+                stream.write(chunk)
+        if aside != name:
+            self._files.move(self._path(aside), self._path(name))
+
+    def _write(self, name: str, data: bytes) -> None:
+        with self._open_output(name) as stream:
+            stream.write(data)
+
+    def _read(self, name: str) -> bytes:
+        with self._files.open_input_stream(self._path(name)) as stream:
+            data: bytes = stream.read()
+        return data
+
+    def _fetch(self, name: str, target: Path) -> None:
+        with self._files.open_input_stream(self._path(name)) as stream, open(target, "wb") as file:
+            while chunk := stream.read(_CHUNK):
+                file.write(chunk)
+
+    def _open_output(self, name: str) -> Any:
+        self._files.create_dir(self._path(name).rpartition("/")[0], recursive=True)
+        return self._files.open_output_stream(self._path(name))
 
     def _has(self, name: str) -> bool:
-        found: bool = self._files.get_file_info(f"{self._root}/{name}").type != fs.FileType.NotFound
-        return found
+        info = self._try(lambda: self._files.get_file_info(self._path(name)))
+        return bool(info.type != fs.FileType.NotFound)
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    def _try(self, operation: Callable[[], T], waits: Sequence[float] = _WAITS) -> T:
+        for seconds in waits:
+            try:
+                return operation()
+            except (OSError, ArrowException):
+                time.sleep(seconds)
         try:
-            yield
+            return operation()
         except (OSError, ArrowException) as error:
             text = " ".join(str(error).split())[:300]
             raise SweepError(

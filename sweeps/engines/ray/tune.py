@@ -17,6 +17,8 @@ from ray.tune.search import Searcher
 from sweeps.engines.ray.bridge import Bridge, Killed
 from sweeps.engines.ray.seat import WORD, Seat
 
+_ERROR_CHARACTERS = 300  # of what an actor failed with
+
 
 def fit(bridge: Bridge, needs: Mapping[str, float], folder: str) -> None:
     """Run Tune's loop until nothing is left to do, or the bridge is killed. ``folder`` is Tune's own.
@@ -100,7 +102,8 @@ class BridgeScheduler(FIFOScheduler):
         self._bridge.left(trial.trial_id)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        self._bridge.lost(trial.trial_id)
+        lines = str(trial.get_error() or "no reason given").strip().splitlines()
+        self._bridge.lost(trial.trial_id, lines[-1][:_ERROR_CHARACTERS])
 
 
 class BridgeCallback(Callback):

@@ -6,6 +6,8 @@ facts) to the driver, with the words that are said anyway.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +20,9 @@ from sweeps.engines.ray.storage import Storage, StoredCheckpoints
 from sweeps.errors import UsageError
 from sweeps.messages import TrialSpec
 from sweeps.paths import TrialPaths, replace_file
+
+_PREFIX = "sweeps-trials-"  # of folders for temporary files
+_LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,11 @@ class OwnWorkspace:
         """``ranks``: the processes of one trial."""
         self._storage = storage
         self._ranks = ranks
-        self._root = Path(tempfile.mkdtemp(prefix="sweeps-trials-"))
+        _remove_orphans()
+        self._root = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        # Held while this process lives: an actor that is killed cannot tidy up.
+        self._lock = open(self._root / _LOCK, "wb")  # noqa: SIM115  closed with the workspace
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def enter(self, spec: TrialSpec) -> TrialSpec:
         seen = self.visit(spec, fetch=spec.attempt > 1)
@@ -104,7 +113,7 @@ class OwnWorkspace:
     def leave(self) -> tuple[Piece, ...]:
         self._checkpoints.finish()
         pieces = tuple(self._pieces())
-        shutil.rmtree(self._directory)
+        shutil.rmtree(self._directory, ignore_errors=True)
         return pieces
 
     def bundle(self) -> Path:
@@ -123,6 +132,7 @@ class OwnWorkspace:
 
     def close(self) -> None:
         shutil.rmtree(self._root, ignore_errors=True)
+        self._lock.close()
 
     def _pieces(self) -> Sequence[Piece]:
         pieces = [Piece(file.path.name, data) for file in self._growing if (data := file.gained())]
@@ -131,6 +141,14 @@ class OwnWorkspace:
             self._facts = data
             pieces.append(Piece(facts.name, data, whole=True))
         return pieces
+
+
+def _remove_orphans() -> None:
+    """Remove the folders of actors that were killed on this node."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        with contextlib.suppress(OSError), open(lock, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its owner lives
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 class _Growing:
