@@ -246,6 +246,33 @@ def test_a_late_word_of_a_replaced_worker_is_ignored(tmp_path):
         assert -9.0 not in controller.records[0].values.values()
 
 
+def test_a_lost_machine_costs_no_retry_but_not_for_ever(tmp_path):
+    """Three losses, and one more for each epoch: a trial that takes down its machines must end."""
+    spec = write_spec(tmp_path, BASE, ("budget.trials=1", "retries.crash=0"))
+    with opened(tmp_path, spec) as controller:
+        for attempt in range(1, 5):
+            (trial,) = controller.ask()
+            assert trial.attempt == attempt
+            if attempt == 2:
+                controller.report(0, attempt, 1, {"val_loss": 1.0})
+            controller.finish(0, attempt, Died("lost", "the node is gone"))
+            assert controller.records[0].state == "INTERRUPTED"
+        controller.ask()
+        controller.finish(0, 5, Died("lost", "the node is gone"))
+        record = controller.records[0]
+        assert (record.state, record.stop_reason) == ("FAILED", "crash")
+        assert record.error.startswith("the node is gone; a trial may lose its machine 3 times more often")
+
+
+def test_while_a_trial_runs_its_machine_may_still_be_lost(tmp_path):
+    spec = write_spec(tmp_path, BASE, ("budget.trials=1", "retries.crash=0"))
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+        assert controller.ask() == Wait()
+        controller.finish(0, 1, Died("lost", "the node is gone"))
+        assert controller.ask()[0].attempt == 2
+
+
 def test_a_message_that_comes_twice_gets_the_same_answer(tmp_path):
     spec = write_spec(tmp_path, BASE + "early_stopping: {patience: 1}\n", ("budget.trials=1",))
     with opened(tmp_path, spec) as controller:

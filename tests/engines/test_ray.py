@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 
 import pandas as pd
+import psutil
 import pytest
 import yaml
 
@@ -149,6 +151,12 @@ class Command:
         return [command for command in commands if not command.startswith(RAYS_OWN)]
 
 
+def listening(mark: str) -> set[str]:
+    """The addresses at which a command's processes can be reached."""
+    connections = [c for pid in marked_processes(mark) for c in psutil.Process(pid).net_connections("inet")]
+    return {c.laddr.ip.removeprefix("::ffff:") for c in connections if c.status == psutil.CONN_LISTEN}
+
+
 @pytest.fixture
 def start():
     commands = []
@@ -205,6 +213,7 @@ def test_kill_9_of_the_driver_loses_nothing(tmp_path, start):
     path = write(tmp_path, train="functions:trains_slowly", engine="ray", workers=1, **keys)
     command = start("run", path, "--results", tmp_path / "cut")
     command.until("trial 2 started")
+    assert listening(command.mark) == {"127.0.0.1"}
     time.sleep(0.3)
     command.process.kill()
     command.process.communicate()
@@ -228,6 +237,29 @@ def test_no_such_cluster_is_said_in_one_line(tmp_path, start):
     assert err.startswith("sweep: Ray at 127.0.0.1:1: nothing can be reached there")
     assert "--address" in err
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("10.0.0.1", "an address of Ray must be auto or host:port"),
+        ("127.0.0.1:99999", "an address of Ray must be auto or host:port"),
+        ("foo..bar:12", "Ray at foo..bar:12: nothing can be reached there"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(tmp_path, address, said):
+    sweep = Sweep(tmp_path, "falling", engine="ray")
+    with pytest.raises(UsageError, match=said):
+        RayEngine(replace(sweep.settings, address=address)).workers  # noqa: B018  it connects
+
+
+def test_a_private_ray_without_room_is_refused(tmp_path, start):
+    path = write(tmp_path, engine="ray", resources={"gpus": 0, "memory": "900TB"})
+    command = start("run", path, "--results", tmp_path)
+    _, err = command.process.communicate(timeout=60)
+    assert command.process.returncode == 2
+    assert "no node has room for CPU: 1, memory: 9e+05GB" in err
+    assert "Traceback" not in err
 
 
 def test_a_driver_outside_the_cluster_is_refused(tmp_path, start):
