@@ -48,7 +48,8 @@ def print_line(event: Event) -> None:
 def _line(event: Event) -> str | None:
     match event:
         case SweepStarted():
-            return f"sweep started: {event.workers} worker(s), {event.trials_started} trial(s) from before"
+            where = f"{event.workers} worker(s) of the {event.engine} engine"
+            return f"sweep started: {where}, {event.trials_started} trial(s) from before"
         case TrialStarted():
             again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
             return f"trial {event.number} started{again}: {pairs(event.params)}"
@@ -63,8 +64,10 @@ def _line(event: Event) -> str | None:
     return None
 
 
-def _ended(event: TrialEnded) -> str:
+def _ended(event: TrialEnded) -> str | None:
     record = event.record
+    if record.stop_reason == "paused":  # a member of a population, until its generation is complete
+        return None
     if event.retry:
         what = "failed, will be retried" if event.verdict.state == "FAILED" else "goes on elsewhere"
         return f"trial {record.number} {what}: {plain(record.error or '')}"

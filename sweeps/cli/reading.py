@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.cli.console import find_run, plain, print_json, print_winner, say, winner_document
 from sweeps.errors import NoUsableTrialError, UsageError
+from sweeps.paths import rotated_path
 
 if TYPE_CHECKING:
     from sweeps.results import Results, Winner
@@ -64,12 +65,13 @@ def logs_command(name: str, number: int, tail: int | None) -> int:
 
     paths = find_run(name)
     log = paths.trial(number).log
-    if not log.exists():
+    parts = [part for part in (rotated_path(log), log) if part.exists()]
+    if not parts:
         raise UsageError(
             f"trial {number} of {name} has no log: it must have been started; see `sweep trials {name}`"
         )
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in lines if tail is None else lines[-tail:]:
+    text = "".join(part.read_text(encoding="utf-8", errors="replace") for part in parts)
+    for line in text.splitlines()[-tail if tail else None :]:
         print("".join(char if char.isprintable() or char == "\t" else "?" for char in line))
     row = load(paths.root).trials.set_index("number").loc[number]
     error = f": {plain(row['error'])}" if isinstance(row["error"], str) else ""

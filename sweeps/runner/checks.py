@@ -114,7 +114,8 @@ def _refuse_what_ray_has(spec: SweepSpec, address: str | None) -> None:
     given += ["storage_path"] if spec.storage_path is not None else []
     given += ["--address"] if address is not None else []
     if given:
+        need = "needs" if len(given) == 1 else "need"
         raise UsageError(
-            f"{' and '.join(given)} need engine: ray, and the engine is {spec.engine}: add --set engine=ray, "
-            "or leave them out"
+            f"{' and '.join(given)} {need} engine: ray, and the engine is {spec.engine}: add "
+            f"--set engine=ray, or leave {'it' if len(given) == 1 else 'them'} out"
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from sweeps.controller import Controller, Event, Observer, Ticked
 from sweeps.engines import Engine, EngineSettings, create_engine, hand_over
 from sweeps.errors import NoUsableTrialError, RefusedError, SweepError, UsageError
-from sweeps.finals import finalise
+from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, Winner, journal_stamp
@@ -167,11 +167,12 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
         spec = this.spec
         if spec.test is None:
             raise UsageError("test: the YAML must name a test function (test: module:function), and has none")
-        engine = _open_engine(this, stack)
+        engine, signals = _open_engine(this, stack)
+        signals.on_stop(engine.kill)
         records = read_records(paths, spec.name, spec.metric.goal, spec.storage)
         ended = read_end(paths, spec.name, spec.storage) is not None
-        with Signals(engine.kill, engine.kill) as signals:
-            winner = finalise(paths, spec, records, engine, again, interrupted=not ended)
+        winner = finalise(paths, spec, records, engine, again, interrupted=not ended)
+        signals.closing()
         if signals.received is not None and winner.test is None:
             raise KeyboardInterrupt
         return winner
@@ -184,18 +185,18 @@ def _found(paths: RunPaths, overrides: Sequence[str] = (), address: str | None =
 
 def _execute(run: _Run) -> RunResult:
     with ExitStack() as stack:
-        engine = _open_engine(run, stack)
-        with Signals(lambda: None, engine.kill) as signals:
-            keep_changes(run.paths, run.spec)
-            warning = source_warning(run.paths, run.spec, run.manifest)
-            if warning:
-                run.notes.append(warning)
-            store = _open_study(run, stack)
-            controller, writer = _open_controller(run, store, engine, stack)
-            signals.on_stop(controller.interrupt)
-            _run_trials(run, controller, engine, writer)
-            signals.on_stop(engine.kill)  # from here on there is nothing left to stop in good order
-            winner, code = _finish(run, controller, engine)
+        engine, signals = _open_engine(run, stack)
+        keep_changes(run.paths, run.spec)
+        warning = source_warning(run.paths, run.spec, run.manifest)
+        if warning:
+            run.notes.append(warning)
+        store = _open_study(run, stack)
+        controller, writer = _open_controller(run, store, engine, stack)
+        signals.on_stop(controller.interrupt)
+        _run_trials(run, controller, engine, writer)
+        signals.on_stop(engine.kill)  # from here on there is nothing left to stop in good order
+        winner, code = _finish(run, controller, engine)
+        signals.closing()
         return _result(run, controller, winner, code, signals.received)
 
 
@@ -216,10 +217,12 @@ def _open_study(run: _Run, stack: ExitStack) -> StudyStore:
     return store
 
 
-def _open_engine(run: _Run, stack: ExitStack) -> Engine:
+def _open_engine(run: _Run, stack: ExitStack) -> tuple[Engine, Signals]:
+    """The engine, and the signals that end it: they are heard until it is closed."""
     engine = create_engine(run.spec.engine, run.settings)
+    signals = stack.enter_context(Signals(lambda: None, engine.kill))
     stack.callback(engine.close)
-    return engine
+    return engine, signals
 
 
 def _open_controller(
@@ -274,8 +277,9 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
     except SweepError as error:
         run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")
         return None, 3
-    if run.spec.test is not None and winner.test is None:
-        run.notes.append(f"the test of the winner was interrupted; to repeat it: {resume}")
+    if not is_final(run.paths, run.spec, controller.records):
+        what = "export" if run.spec.test is None else "test"
+        run.notes.append(f"the {what} of the winner was interrupted; to repeat it: {resume}")
         return winner, 0
     note = json.loads(run.paths.best.metrics.read_bytes())["note"]
     if note:

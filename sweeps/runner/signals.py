@@ -16,10 +16,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Signals:
-    """While entered: the first signal calls ``stop``, any further one ``kill``.
+    """While entered: the first signal calls ``stop``, any further one ``kill``; after ``closing`` there is
+    nothing left to stop, and only the third raises KeyboardInterrupt.
 
-    ``received`` is the first signal's number, or None. Outside the main thread, where Python allows no
-    handlers, nothing is installed. A signal that was being ignored (nohup) stays ignored.
+    ``received`` is the first signal's number before ``closing``, or None. Outside the main thread, where
+    Python allows no handlers, nothing is installed. A signal that was being ignored (nohup) stays ignored.
     """
 
     def __init__(self, stop: Callable[[], None], kill: Callable[[], None]) -> None:
@@ -27,6 +28,11 @@ class Signals:
         self._stop = stop
         self._kill = kill
         self._before: dict[int, Any] = {}
+        self._while_closing: int | None = None  # signals so far; None: not closing
+
+    def closing(self) -> None:
+        """From now on a signal does not end what is left to be done: what has ended is closed and printed."""
+        self._while_closing = 0
 
     def on_stop(self, stop: Callable[[], None]) -> None:
         """Call ``stop`` from now on, and at once if a signal has come already."""
@@ -46,7 +52,12 @@ class Signals:
             signal.signal(number, handler)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        if self.received is None:
+        if self._while_closing is not None:
+            self._while_closing += 1
+            if self._while_closing > 2:
+                raise KeyboardInterrupt
+            os.write(2, b"\nthe sweep has ended; its processes are being closed\n")
+        elif self.received is None:
             self.received = number
             # Not print: the handler may have come in the middle of one.
             os.write(2, b"\nstopping: running trials end with their epoch; once more to stop at once\n")

@@ -130,6 +130,15 @@ def test_fresh_and_other_folders_share_a_database_but_no_trials(toy):
     assert not list((toy.path / "away").iterdir()), "reading made a database"
 
 
+def test_of_a_long_output_the_end_is_kept(toy):
+    lines = "for i in range(700_000): print('line', i)"
+    toy.write("toy.py", (toy.path / "toy.py").read_text().replace("print(", f"{lines}\n    print(", 1))
+    toy.sweep("run", "toy.yaml", "--set", "engine=local", "--set", "budget.trials=1")
+    kept = toy.sweep("logs", "toy", "0").stdout
+    assert "line 699999\nhello from trial 0" in kept
+    assert "line 0\n" not in kept and 4_900_000 < len(kept) < 10_100_000
+
+
 def test_a_project_that_was_copied_resumes_with_its_own_code(toy, tmp_path_factory):
     toy.sweep("run", "toy.yaml", "--set", "budget.trials=1")
     copy = tmp_path_factory.mktemp("copy") / "project"

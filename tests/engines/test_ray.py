@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -208,6 +209,19 @@ def test_a_second_signal_stops_at_once(tmp_path, start):
     assert command.survivors(5) == []
 
 
+def test_a_signal_after_the_end_loses_no_table(tmp_path, start):
+    """A private Ray takes a while to close: who presses Ctrl-C then has a finished sweep all the same."""
+    command = start("run", write(tmp_path, engine="ray", budget={"trials": 2}), "--results", tmp_path)
+    while not (tmp_path / "toy" / "best" / "metrics.json").exists():
+        time.sleep(0.05)
+    time.sleep(0.1)
+    command.process.send_signal(signal.SIGINT)
+    out, err = command.process.communicate(timeout=30)
+    assert command.process.returncode == 0, err
+    assert "winner: trial" in out
+    assert command.survivors(5) == []
+
+
 def test_kill_9_of_the_driver_loses_nothing(tmp_path, start):
     keys = {"epochs": 30, "budget": {"trials": 4}, "pruner": "none"}
     path = write(tmp_path, train="functions:trains_slowly", engine="ray", workers=1, **keys)
@@ -245,12 +259,16 @@ def test_no_such_cluster_is_said_in_one_line(tmp_path, start):
         ("10.0.0.1", "an address of Ray must be auto or host:port"),
         ("127.0.0.1:99999", "an address of Ray must be auto or host:port"),
         ("foo..bar:12", "Ray at foo..bar:12: nothing can be reached there"),
+        ("127.0.0.1:{elsewhere}", "this process is connected to Ray at"),
     ],
 )
+@pytest.mark.usefixtures("one_ray")
 def test_an_address_that_is_none_is_refused(tmp_path, address, said):
     sweep = Sweep(tmp_path, "falling", engine="ray")
-    with pytest.raises(UsageError, match=said):
-        RayEngine(replace(sweep.settings, address=address)).workers  # noqa: B018  it connects
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = address.format(elsewhere=other.getsockname()[1])
+        with pytest.raises(UsageError, match=said):
+            RayEngine(replace(sweep.settings, address=address)).workers  # noqa: B018  it connects
 
 
 def test_a_private_ray_without_room_is_refused(tmp_path, start):
@@ -274,4 +292,4 @@ def test_an_address_needs_the_engine_that_connects_to_it(tmp_path, start):
     command = start("run", write(tmp_path), "--results", tmp_path, "--address", "auto")
     _, err = command.process.communicate(timeout=60)
     assert command.process.returncode == 2
-    assert err.startswith("sweep: --address need engine: ray, and the engine is local")
+    assert err.startswith("sweep: --address needs engine: ray, and the engine is local")

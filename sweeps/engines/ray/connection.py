@@ -31,6 +31,7 @@ _SWITCHES = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
+    "RAY_BACKEND_LOG_LEVEL": "error",  # what a failed attempt to connect means is said by us, once
     # How many seats wait for room is the bridge's to say.
     "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
 }
@@ -44,6 +45,11 @@ _HOW_TO_CONNECT = (
     "machine"
 )
 
+_TOKEN = (
+    "; where the cluster asks for a token, as one does that was started where there is a ~/.ray/auth_token, "
+    "export RAY_AUTH_MODE=token here too"
+)
+
 
 class Connection:
     """A connection that is made when it is first needed, and closed by ``close`` if it was made here."""
@@ -51,8 +57,8 @@ class Connection:
     def __init__(self, settings: EngineSettings) -> None:
         """Raises UsageError if a private Ray on this machine would have no room for one trial."""
         self._settings = settings
-        address = settings.address or os.environ.get("RAY_ADDRESS")
-        self._address = None if address == "local" else address
+        given = settings.address or (None if _in_a_ray() else os.environ.get("RAY_ADDRESS"))
+        self._address = None if given == "local" else given
         self.private = self._address is None and not _in_a_ray()
         self._needs: Mapping[str, float] = {}
         # sha256 of the training function's source, where the code has travelled
@@ -75,6 +81,8 @@ class Connection:
         """
         if self._needs:
             return
+        if self._address is not None:
+            _refuse_unreachable(self._address)
         if self._settings.storage is not None:
             check_storage(self._settings.storage)
         with switched({} if self._address else _ALONE):
@@ -84,6 +92,8 @@ class Connection:
                 with _own_sigterm():
                     self._connect(self._address) if self._address else self._start_private()
                 self._stack.callback(ray.shutdown)
+            elif self._address is not None:
+                _refuse_another(self._address)
             self._stack.enter_context(_muted())
         self._needs = self._one_trial(ray.cluster_resources())
         if self._settings.workers is None or self.private:
@@ -128,7 +138,6 @@ class Connection:
     def _connect(self, address: str) -> None:
         import ray
 
-        _refuse_unreachable(address)
         self.source = source_hash(self._settings.train, self._settings.search_path)
         with packed(self._settings, _SWITCHES) as environment, _translated(address):
             ray.init(
@@ -183,6 +192,24 @@ def _refuse_unreachable(address: str) -> None:
         ) from error
 
 
+def _refuse_another(address: str) -> None:
+    """A process is in one Ray at a time: it must be the one that ``address`` names."""
+    import ray
+
+    here = ray.get_runtime_context().gcs_address
+    if address == "auto" or _resolved(address) == _resolved(here):
+        return
+    raise UsageError(
+        f"this process is connected to Ray at {here}, and a process can be in one Ray only, found the "
+        f"address {address}: call ray.shutdown() first, or give no address"
+    )
+
+
+def _resolved(address: str) -> tuple[str, str]:
+    host, _, port = address.rpartition(":")
+    return socket.gethostbyname(host.strip("[]")), port
+
+
 def _nodes() -> list[Mapping[str, float]]:
     """The resources of every node that is alive."""
     import ray
@@ -222,7 +249,7 @@ def _translated(where: str) -> Iterator[None]:
                 f"Ray at {where}: driver and cluster must run the same Ray and Python: {text}; install the "
                 "cluster's versions here, or start the cluster with these"
             ) from error
-        advice = f"; {_HOW_TO_CONNECT}" if isinstance(error, ConnectionError) else ""
+        advice = f"; {_HOW_TO_CONNECT}{_TOKEN}" if isinstance(error, ConnectionError) else ""
         raise UsageError(f"Ray at {where}: cannot connect: {text[:500]}{advice}") from error
 
 
