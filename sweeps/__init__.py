@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sweeps.errors import (
         CheckpointError,
         CorruptStudyError,
+        Infeasible,
         LockedError,
         NoUsableTrialError,
         RefusedError,
@@ -50,6 +51,7 @@ _HOMES = {
     "LockedError": "sweeps.errors",
     "CorruptStudyError": "sweeps.errors",
     "TrialError": "sweeps.errors",
+    "Infeasible": "sweeps.errors",
     "ReportError": "sweeps.errors",
     "CheckpointError": "sweeps.errors",
 }
@@ -57,6 +59,7 @@ _HOMES = {
 __all__ = [
     "CheckpointError",
     "CorruptStudyError",
+    "Infeasible",
     "LockedError",
     "NoUsableTrialError",
     "RefusedError",

@@ -9,6 +9,7 @@
     │   ├── LockedError             5   another driver holds the results folder
     │   └── CorruptStudyError       5   the study cannot be read back whole
     └── TrialError                  1   misuse of the Trial object inside a training function
+        ├── Infeasible              1   raised by a training function: this configuration cannot be trained
         ├── ReportError             1   wrong epoch, two reports, missing or unusable metric
         └── CheckpointError         1   no checkpoint that is complete and hash-valid
 
@@ -64,6 +65,12 @@ class CorruptStudyError(RefusedError):
 
 class TrialError(SweepError):
     """A training or test function used its Trial against the rules."""
+
+
+class Infeasible(TrialError):
+    """To be raised by a training function whose configuration cannot be trained: its trial ends as FAILED
+    (infeasible), is not started again, and the sampler avoids such configurations from then on.
+    """
 
 
 class ReportError(TrialError):

@@ -55,7 +55,7 @@ class Wait:
 class Exhausted:
     """No trial will ever be handed out again in this run."""
 
-    reason: str  # "budget.trials", "budget.wall", "space exhausted", "interrupted"
+    reason: str  # "budget.trials", "budget.wall", ..., "space exhausted", "interrupted", "breaker"
 
 
 # --- answers to report ----------------------------------------------------------------------
@@ -70,12 +70,13 @@ class Continue:
 class Stop:
     """End the trial now."""
 
-    reason: str  # a pruner's name, "early_stopping", "budget", "interrupted", "paused", "nonfinite", "stale"
+    # A pruner's name, or one of early_stopping, target, budget, interrupted, paused, nonfinite, stale.
+    reason: str
 
     @property
     def keeps_best(self) -> bool:
         """Whether the trial stands as COMPLETE, so that its best state is to be restored."""
-        return self.reason == "early_stopping"
+        return self.reason in ("early_stopping", "target")
 
     @property
     def goes_on_later(self) -> bool:
@@ -97,7 +98,7 @@ class Returned:
 class Raised:
     """The training function raised."""
 
-    kind: Literal["error", "oom"]
+    kind: Literal["error", "oom", "infeasible"]
     message: str  # one line: "ValueError: hidden size must be positive"
     traceback: str = ""
 

@@ -115,6 +115,7 @@ def test_the_names_of_the_api_are_frozen():
     assert sweeps.__all__ == [
         "CheckpointError",
         "CorruptStudyError",
+        "Infeasible",
         "LockedError",
         "NoUsableTrialError",
         "RefusedError",

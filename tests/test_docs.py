@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from sweeps.spec import SweepSpec
+from sweeps.spec.model import Budget, Retries
 from trainer.rules import rules
 from trainer.settings import Settings
 
@@ -36,6 +39,23 @@ def test_the_trainers_page_names_every_key_and_its_default() -> None:
             assert text == default, key
         else:
             assert float(text) == default, key
+
+
+def test_the_page_on_failures_tells_the_defaults_and_every_kind() -> None:
+    page = (ROOT / "docs" / "failures.md").read_text()
+    block = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert block
+    for key, value in yaml.safe_load(block[1]).items():
+        default = SweepSpec.model_fields[key].default
+        told = {**value, "backoff": 0.0} if key == "retries" else value
+        assert told == (default.model_dump() if hasattr(default, "model_dump") else _plain(default)), key
+    kinds = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert {*Retries.model_fields, "infeasible"} - {"backoff"} <= set(kinds)
+    assert all(f"| `{key}: " in page for key in Budget.model_fields)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_line(test: Mapping[str, Any]) -> str:
 
 def say(text: str) -> None:
     """A line for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)
+    print("\n".join(map(plain, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def short(value: Any) -> str:

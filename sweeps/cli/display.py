@@ -16,7 +16,9 @@ from sweeps.controller import (
     Event,
     Exploited,
     Observer,
+    SlotClosed,
     SweepEnded,
+    SweepHalted,
     SweepStarted,
     TrialEnded,
     TrialStarted,
@@ -59,6 +61,11 @@ def _line(event: Event) -> str | None:
             changes = {name: f"{short(old)}>{short(new)}" for name, (old, new) in event.changed.items()}
             origin = f"trial {event.parent} after epoch {event.epoch}"
             return f"trial {event.number} goes on from {origin}: {pairs(changes)}"
+        case SlotClosed():
+            failed = f"{event.failures} in a row failed there ({plain(event.error)}), and others did well"
+            return f"{event.worker} gets no more trials: {failed} elsewhere"
+        case SweepHalted():
+            return f"stopping: {plain(event.message)}"
         case SweepEnded():
             return f"sweep ended: {event.reason}"
     return None

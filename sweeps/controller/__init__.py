@@ -9,12 +9,15 @@ from sweeps.controller.events import (
     Exploited,
     MessageIgnored,
     Observer,
+    SlotClosed,
     SweepEnded,
+    SweepHalted,
     SweepStarted,
     Ticked,
     TrialEnded,
     TrialStarted,
 )
+from sweeps.controller.failures import cause_of
 
 __all__ = [
     "Clock",
@@ -24,11 +27,14 @@ __all__ = [
     "Exploited",
     "MessageIgnored",
     "Observer",
+    "SlotClosed",
     "SweepEnded",
+    "SweepHalted",
     "SweepStarted",
     "Ticked",
     "TrialEnded",
     "TrialStarted",
+    "cause_of",
     "stale_epochs",
     "stops_early",
 ]

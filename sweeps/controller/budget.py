@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import time as system
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sweeps.messages import Goal
+from sweeps.spec.model import Budget
+from sweeps.study import TrialRecord, is_better
+
+_JUDGED = ("COMPLETE", "PRUNED")  # states of trials that patience counts: a failed one says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +21,111 @@ class Clock:
     monotonic: Callable[[], float] = system.monotonic
 
 
-@dataclass(slots=True)
-class Stopwatch:
-    """Wall time this sweep has used: ``before`` in earlier runs, and since this one began."""
+class Spending:
+    """What a sweep has used of its budget.
 
-    clock: Clock
-    before: float = 0.0
-    _begun: float = field(init=False)
+    Args:
+        budget: what it may use.
+        goal: the objective's better direction.
+        clock: tells this run's time.
+        elapsed: wall time in seconds that earlier runs have used.
+        gpu_seconds: GPUs times seconds that earlier runs have used.
+    """
 
-    def __post_init__(self) -> None:
-        self._begun = self.clock.monotonic()
+    def __init__(
+        self, budget: Budget, goal: Goal, clock: Clock, elapsed: float = 0.0, gpu_seconds: float = 0.0
+    ) -> None:
+        self._budget = budget
+        self._goal = goal
+        self._clock = clock
+        self._before = elapsed
+        self._begun = self._measured = clock.monotonic()
+        self._gpu_seconds = gpu_seconds
+        self._gpus = 0.0
+        self._running = 0
+        self._epochs: dict[int, int] = {}  # trial number -> epochs trained
+        self._trained = 0
+        self._best: tuple[int, float] | None = None  # of the COMPLETE trials
+        self._since_best = 0
 
+    def begin(self, records: Sequence[TrialRecord], gpus: float) -> None:
+        """Take up the trials of earlier runs; each running trial has ``gpus`` GPUs from now on."""
+        self._gpus = gpus
+        for record in records:
+            self.observe(record)
+        for record in records:
+            self.ended(record, records)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """(number, objective) of the best COMPLETE trial; of equal ones that which ended first."""
+        return self._best
+
+    @property
     def elapsed(self) -> float:
-        return self.before + self.clock.monotonic() - self._begun
+        """Wall time in seconds."""
+        return self._before + self._clock.monotonic() - self._begun
+
+    @property
+    def gpu_seconds(self) -> float:
+        """GPUs times the seconds that trials had them."""
+        now = self._clock.monotonic()
+        self._gpu_seconds += self._gpus * self._running * (now - self._measured)
+        self._measured = now
+        return self._gpu_seconds
+
+    def runs(self, trials: int) -> None:
+        """So many trials run from now on."""
+        _ = self.gpu_seconds  # up to now there were as many as before
+        self._running = trials
+
+    def observe(self, record: TrialRecord) -> None:
+        """Count the epochs that ``record`` has now."""
+        epochs = record.epochs
+        self._trained += epochs - self._epochs.get(record.number, 0)
+        self._epochs[record.number] = epochs
+
+    def ended(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
+        """A trial has ended; ``records`` are all of the sweep's, by number."""
+        if record.state == "COMPLETE" and record.value is not None and self._improves(record.value):
+            self._best = (record.number, record.value)
+            self._since_best = sum(later.state in _JUDGED for later in records[record.number + 1 :])
+        elif record.state in _JUDGED and (self._best is None or record.number > self._best[0]):
+            self._since_best += 1
+
+    def _improves(self, value: float) -> bool:
+        return self._best is None or is_better(value, self._best[1], self._goal)
+
+    def reaches_target(self, value: float) -> bool:
+        """Whether an objective is as good as asked for."""
+        target = self._budget.target
+        return target is not None and not is_better(target, value, self._goal)
+
+    def spent(self) -> str | None:
+        """Why nothing starts any more and what runs ends with its epoch, if so."""
+        budget = self._budget
+        if self._best is not None and self.reaches_target(self._best[1]):
+            return "budget.target"
+        if budget.wall is not None and self.elapsed >= budget.wall:
+            return "budget.wall"
+        if budget.gpu_hours is not None and self.gpu_seconds >= 3600 * budget.gpu_hours:
+            return "budget.gpu_hours"
+        return None
+
+    def all_started(self, trials: int) -> str | None:
+        """Why no new trial starts after the first ``trials``, if so; those that run, or are to go on, do."""
+        budget = self._budget
+        if budget.trials is not None and trials >= budget.trials:
+            return "budget.trials"
+        if budget.patience is not None and self._since_best >= budget.patience:
+            return "budget.patience"
+        return None
+
+    def allows_epoch(self, outstanding: int) -> bool:
+        """Whether one more epoch may be trained besides the ``outstanding`` ones that are being trained now.
+
+        So the total is never exceeded, however many trials run. An epoch that is trained again after a fault
+        counts once.
+        """
+        epochs = self._budget.epochs
+        return epochs is None or self._trained + outstanding < epochs

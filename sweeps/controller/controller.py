@@ -14,19 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.controller.budget import Clock, Stopwatch
+from sweeps.controller.budget import Clock, Spending
 from sweeps.controller.events import (
     EpochReported,
     Event,
     Exploited,
     MessageIgnored,
     Observer,
+    SlotClosed,
     SweepEnded,
+    SweepHalted,
     SweepStarted,
     Ticked,
     TrialEnded,
     TrialStarted,
 )
+from sweeps.controller.failures import CircuitBreaker, Quarantine, Waiting
 from sweeps.controller.judge import Judge
 from sweeps.controller.population import policy_of
 from sweeps.controller.proposals import Proposals, inside
@@ -48,7 +51,7 @@ from sweeps.samplers import Sampler
 from sweeps.seeding import trial_seed
 from sweeps.space.distributions import distribution, to_optuna
 from sweeps.spec import SweepSpec
-from sweeps.study import StudyStore, TrialRecord, is_better
+from sweeps.study import StudyStore, TrialRecord
 from sweeps.trial.handover import HandOver, link_checkpoint
 
 LOSSES = 3  # machines that one trial may lose without an epoch in between
@@ -108,14 +111,25 @@ class Controller:
         self.records = store.records
         self._running: dict[int, _Attempt] = {}
         self._waiting: deque[TrialRecord] = deque()
-        self._stopwatch = Stopwatch(self._clock, store.elapsed)
-        self._elapsed_written = self._clock.monotonic()
-        self._best: tuple[int, float] | None = None
+        self._spending = Spending(
+            spec.budget, spec.metric.goal, self._clock, store.elapsed, store.gpu_seconds
+        )
+        self._retries = Waiting(spec.retries, self._clock.monotonic)
+        self._breaker = CircuitBreaker(spec.breaker)
+        self._quarantine = Quarantine(spec.quarantine)
+        self._canary = False  # whether the first trial has still to prove the function
+        self._progress_written = self._clock.monotonic()
         self.interrupted = False
+        self.halt_reason: str | None = None  # why it was interrupted from within
         self.end_reason: str | None = None
 
-    def start(self, workers: int) -> None:
-        """Take up the study where it stands: decided trials end, cut-short ones wait for a worker."""
+    def start(self, workers: int, gpus: float = 0.0) -> None:
+        """Take up the study where it stands: decided trials end, cut-short ones wait for a worker.
+
+        Args:
+            workers: how many trials the engine runs at once.
+            gpus: GPUs of one trial.
+        """
         for record in self.records:
             self._proposals.visit(record.params_at(1))
         self._pruner.replay(self.records)
@@ -123,10 +137,11 @@ class Controller:
             if record.state == "RUNNING":
                 self._take_up(record)
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
-        self._store.write_progress(self.elapsed)  # it may have ended before, and does no more
+        self._write_progress()  # it may have ended before, and does no more
         self._store.sync()
-        for record in self.records:
-            self._rank(record)
+        self._spending.begin(self.records, gpus)
+        never = not any(record.values for record in self.records)
+        self._canary = never if self._spec.canary is None else self._spec.canary
         self._emit(
             SweepStarted(
                 time=self._clock.time(),
@@ -136,16 +151,9 @@ class Controller:
                 budget_trials=self._spec.budget.trials,
                 trials_started=len(self.records),
                 states=dict(Counter(record.state for record in self.records)),
-                best=self._best,
+                best=self._spending.best,
             )
         )
-
-    def _rank(self, record: TrialRecord) -> None:
-        """Keep the best COMPLETE trial up to date."""
-        if record.state != "COMPLETE" or record.value is None:
-            return
-        if self._best is None or is_better(record.value, self._best[1], self._spec.metric.goal):
-            self._best = (record.number, record.value)
 
     def _take_up(self, record: TrialRecord) -> None:
         """A trial that a dead driver left RUNNING: a decision it had taken stands, else it goes on."""
@@ -175,15 +183,17 @@ class Controller:
         return specs
 
     def _next(self, within: Mapping[str, Any], worker: str) -> TrialSpec | Wait | Exhausted:
-        if self.interrupted:
-            return self._end("interrupted")
-        if self._wall_spent():
-            return self._end("budget.wall")
+        if stop := self._nothing_starts():
+            return self._end(stop)
+        if self._quarantine.holds(worker) or (self._canary and self._running):
+            return Wait()
+        if not self._spending.allows_epoch(len(self._running)):
+            return Wait() if self._running else self._end("budget.epochs")
         waiting = self._take_waiting(within)
         if waiting is not None:
             return self._restart(waiting, worker)
-        if self._all_started:
-            return self._wait_or_end("budget.trials")
+        if reason := self._all_started:
+            return self._wait_or_end(reason)
         proposal = self._proposals.next(len(self.records), within)
         if proposal is None:
             return (
@@ -191,16 +201,21 @@ class Controller:
             )
         return self._enter(proposal.params, proposal.attributes, worker)
 
+    def _nothing_starts(self) -> str | None:
+        """Why nothing starts any more, if so."""
+        return (self.halt_reason or "interrupted") if self.interrupted else self._spending.spent()
+
     @property
-    def _all_started(self) -> bool:
-        trials = self._spec.budget.trials
-        return trials is not None and len(self.records) >= trials
+    def _all_started(self) -> str | None:
+        """Why no new trial starts, if so."""
+        return self._spending.all_started(len(self.records))
 
     def _take_waiting(self, within: Mapping[str, Any]) -> TrialRecord | None:
         if self._all_started or self._proposals.exhausted:
             self._turn_generation()
         for record in self._waiting:
-            if inside(record.params, within) and not self._policy.holds(record):
+            ready = self._retries.over(record) and not self._policy.holds(record)
+            if ready and inside(record.params, within):
                 self._waiting.remove(record)
                 return record
         return None
@@ -241,6 +256,7 @@ class Controller:
         now = self._clock.time()
         pause_at = self._policy.pause_at(record)
         self._running[record.number] = _Attempt(record, self._clock.monotonic(), pause_at)
+        self._spending.runs(len(self._running))
         self._emit(TrialStarted(now, record.number, record.attempt, record.params, record.worker))
         return TrialSpec(
             number=record.number,
@@ -264,6 +280,7 @@ class Controller:
             return Stop("stale")
         if running.last is not None and epoch <= running.last[0]:
             return running.last[1]
+        self._canary = False
         with self._store.transaction():
             decision = running.stop or self._judge(running.record, epoch, metrics[self._spec.metric.name])
             running.last = (epoch, decision)
@@ -278,13 +295,20 @@ class Controller:
             record.error = f"{metric.name} must be a finite number, and was {value} at epoch {epoch}"
             return Stop("nonfinite")
         record.observe(epoch, value, metric.goal)
+        self._spending.observe(record)
         self._store.write_epoch(record.number, epoch, value)
         decision = self._judge_curve.decide(record, epoch)
         if isinstance(decision, Stop) or epoch >= self._spec.epochs:
             return decision
-        if self._wall_spent():
+        return self._out_of_budget(value) or (Stop("interrupted") if self.interrupted else decision)
+
+    def _out_of_budget(self, value: float) -> Stop | None:
+        """The Stop of a running trial, whose latest objective is ``value``, when the budget is spent."""
+        if self._spending.reaches_target(value):
+            return Stop("target")
+        if self._spending.spent() or not self._spending.allows_epoch(len(self._running) - 1):
             return Stop(self._policy.out_of_time)
-        return Stop("interrupted") if self.interrupted else decision
+        return None
 
     def _decide(self, running: _Attempt, stop: Stop, epoch: int) -> None:
         """A decision enters the study with its epoch, before it is sent: a crash cannot turn it round."""
@@ -302,25 +326,43 @@ class Controller:
         if running is None:
             return
         del self._running[trial]
+        self._spending.runs(len(self._running))
         record = running.record
         record.seconds += self._clock.monotonic() - running.begun
         verdict = verdict_of(record, running.stop, outcome, paused=running.paused)
         if running.last is not None and verdict.state != "INTERRUPTED":
             record.forget_after(running.last[0], self._spec.metric.goal)
         retry = self._settle(record, verdict)
-        self._rank(record)
-        self._emit(TrialEnded(self._clock.time(), record, retry, verdict, self._best))
+        self._spending.observe(record)
+        if record.ended:
+            self._spending.ended(record, self.records)
+        self._emit(TrialEnded(self._clock.time(), record, retry, verdict, self._spending.best))
+        self._draw_conclusions(record, verdict)
+
+    def _draw_conclusions(self, record: TrialRecord, verdict: Verdict) -> None:
+        """What an attempt's end means for its slot, and for the sweep."""
+        if verdict.state == "INTERRUPTED":
+            return
+        failed = verdict.reason if verdict.state == "FAILED" else None
+        if failures := self._quarantine.ended(record.worker, failed):
+            self._emit(
+                SlotClosed(self._clock.time(), record.worker, failures, verdict.error or verdict.reason)
+            )
+        why = self._breaker.ended(record) if record.ended else None
+        if why and not self.interrupted and not self.nothing_left:
+            self.halt("breaker", why)
 
     def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
         """Give the trial its state, or a place in the queue; returns whether it goes on in this run."""
         if verdict.again:
             verdict = self._count_loss(record, verdict)
-        retry = verdict.again or (verdict.state == "FAILED" and self._count_failure(record, verdict))
+        failed = verdict.state == "FAILED"
+        retry = verdict.again or (failed and self._retries.allows(record, verdict.reason))
         record.state = "INTERRUPTED" if retry else verdict.state
         record.stop_reason = "interrupted" if retry else verdict.reason
         record.error = verdict.error
         with self._store.transaction():
-            self._store.write_progress(self.elapsed)
+            self._write_progress()
             if record.ended:
                 self._store.finish(record)
             else:
@@ -341,13 +383,6 @@ class Controller:
         rule = f"a trial may lose its machine {LOSSES} times more often than it has epochs"
         return Verdict("FAILED", "crash", f"{verdict.error}; {rule}, and this one did {times} times")
 
-    def _count_failure(self, record: TrialRecord, verdict: Verdict) -> bool:
-        """Whether the failure is retried."""
-        lost = record.failures.get(verdict.reason, 0) + 1
-        record.failures[verdict.reason] = lost
-        allowed: int = getattr(self._spec.retries, verdict.reason)
-        return lost <= allowed
-
     # --- the run as a whole -------------------------------------------------------------------
 
     @property
@@ -358,40 +393,47 @@ class Controller:
     @property
     def elapsed(self) -> float:
         """Wall time in seconds, over all runs of this sweep."""
-        return self._stopwatch.elapsed()
+        return self._spending.elapsed
 
     @property
     def nothing_left(self) -> bool:
         """Whether every `ask` will say Exhausted; asking this changes nothing."""
+        spent = bool(self._spending.spent()) or not self._spending.allows_epoch(0)
         if self._running or self._waiting:
-            return self._wall_spent() and not self._running
-        return self._all_started or self._wall_spent() or self._proposals.exhausted
+            return spent and not self._running
+        return spent or bool(self._all_started) or self._proposals.exhausted
 
     def interrupt(self) -> None:
         """Hand out nothing more and stop every trial at its next report. Safe in a signal handler."""
         self.interrupted = True
 
+    def halt(self, reason: str, message: str) -> None:
+        """`interrupt` from within; ``message`` is for people: the rule, what was found."""
+        self.halt_reason = reason
+        self.interrupt()
+        self._emit(SweepHalted(self._clock.time(), reason, message))
+
     def tick(self) -> None:
         """Call at least once a second: bounds what a power cut can take, and keeps the wall time used."""
         self._store.sync_if_due()
         now = self._clock.monotonic()
-        if now - self._elapsed_written >= ELAPSED_INTERVAL:
-            self._elapsed_written = now
-            self._store.write_progress(self.elapsed)
+        if now - self._progress_written >= ELAPSED_INTERVAL:
+            self._progress_written = now
+            self._write_progress()
         self._emit(Ticked(self._clock.time()))
 
     def close(self) -> None:
         """After the engine has ended: the wall time used is stored, and the last event sent."""
         unfinished = self.interrupted and not all(record.ended for record in self.records)
-        reason = "interrupted" if unfinished else self.end_reason or "interrupted"
+        stopped = self.halt_reason or "interrupted"
+        reason = stopped if unfinished else self.end_reason or stopped
         self.end_reason = reason
-        self._store.write_progress(self.elapsed, reason)
+        self._write_progress(reason)
         self._store.sync()
         self._emit(SweepEnded(self._clock.time(), reason))
 
-    def _wall_spent(self) -> bool:
-        wall = self._spec.budget.wall
-        return wall is not None and self.elapsed >= wall
+    def _write_progress(self, ended: str | None = None) -> None:
+        self._store.write_progress(self.elapsed, self._spending.gpu_seconds, ended)
 
     def _attempt(self, trial: int, attempt: int, message: str) -> _Attempt | None:
         running = self._running.get(trial)

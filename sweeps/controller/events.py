@@ -73,6 +73,25 @@ class MessageIgnored:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotClosed:
+    """A slot gets no more trials: they failed there, and did well elsewhere."""
+
+    time: float
+    worker: str
+    failures: int  # in a row
+    error: str  # of the last one
+
+
+@dataclass(frozen=True, slots=True)
+class SweepHalted:
+    """Nothing more starts, and what runs ends with its epoch."""
+
+    time: float
+    reason: str  # "breaker"
+    message: str  # the rule and what was found
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     time: float
 
@@ -90,6 +109,8 @@ Event = (
     | TrialEnded
     | Exploited
     | MessageIgnored
+    | SlotClosed
+    | SweepHalted
     | Ticked
     | SweepEnded
 )

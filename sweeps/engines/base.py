@@ -111,6 +111,10 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many trials run at once."""
 
+    @property
+    def gpus(self) -> float:
+        """GPUs of one trial, a share of one where below 1."""
+
     def run(self, controller: Director) -> None:
         """Run trials until the controller is exhausted; raises TargetError if the function cannot be
         imported.

@@ -43,6 +43,7 @@ class InlineEngine:
         self._settings = settings
         self._preload = tuple(preload)
         self._slot = plan_slots(settings.cpus, settings.gpus, 1, this_machine())[0]
+        self.gpus = self._slot.gpus
         self._guard = _Guard()
         self._tee = Tee()
 

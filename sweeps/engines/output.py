@@ -35,6 +35,17 @@ def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
         file.truncate(0)
 
 
+def last_lines(path: Path, lines: int) -> list[str]:
+    """The last ``lines`` of a log, as they are; none where there is no log."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-min(path.stat().st_size, lines * 1000), os.SEEK_END)
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    return text.splitlines()[-lines:]
+
+
 class _Both:
     """A text stream that writes to the terminal and, while there is one, to a log; all else is the
     terminal's.

@@ -29,6 +29,7 @@ class Slot:
     device: str  # for the trial: "cpu" or "cuda:0"
     cpus: int
     visible: str  # CUDA_VISIBLE_DEVICES inside the slot
+    gpus: float = 0.0  # of its trial; a share of one where below 1
 
 
 def plan_slots(
@@ -59,7 +60,7 @@ def _shared_gpus(cpus: int, share: float, machine: Machine) -> tuple[Slot, ...]:
     per_gpu = math.floor(1 / share + 1e-9)
     # Round robin, so that a cap on workers spreads them over the GPUs.
     return tuple(
-        Slot(f"gpu{index}.{turn}", "cuda:0", cpus, gpu)
+        Slot(f"gpu{index}.{turn}", "cuda:0", cpus, gpu, share)
         for turn in range(per_gpu)
         for index, gpu in enumerate(machine.gpus)
     )
@@ -78,6 +79,7 @@ def _whole_gpus(cpus: int, wanted: float, machine: Machine) -> tuple[Slot, ...]:
             "cuda:0",
             cpus,
             ",".join(machine.gpus[start : start + size]),
+            wanted,
         )
         for start in starts
     )

@@ -47,11 +47,28 @@ def check_runnable(spec: SweepSpec, places: tuple[Path, ...], address: str | Non
     for target in filter(None, (spec.train, spec.test)):
         check_target(target, places)
     check_configurations(spec, places)
-    create_engine(spec.engine, engine_settings(spec, places, address)).close()
+    engine = create_engine(spec.engine, engine_settings(spec, places, address))
+    if spec.engine != "ray":  # it connects to tell, which is for the run
+        check_gpus(spec, engine.gpus)
+    engine.close()
     sampler, pruner = spec.sampler, spec.pruner
     check_sampler(sampler.name, sampler.options, space=spec.space, seed=spec.seed, search_path=places)
     goal = spec.metric.goal
     make_pruner(pruner.name, pruner.options, goal=goal, epochs=spec.epochs, search_path=places)
+
+
+def check_gpus(spec: SweepSpec, gpus: float) -> None:
+    """A budget of GPU hours must be spent some time. ``gpus`` are those of one trial.
+
+    Raises:
+        UsageError: trials have none.
+    """
+    if spec.budget.gpu_hours is not None and gpus == 0:
+        raise UsageError(
+            f"budget.gpu_hours counts the GPUs of trials, and these have none, found "
+            f"{spec.budget.gpu_hours:g}: ask for some with resources: {{gpus: 1}}, or limit the sweep by "
+            "budget.wall"
+        )
 
 
 def check_constraints(space: Space, seed: int) -> None:

@@ -18,8 +18,8 @@ from sweeps.trial import source_hash
 
 # What a resumed sweep may change: totals and how it is run, never what its trials mean.
 CHANGEABLE = (
-    "budget", "workers", "timeout", "retries", "resources", "isolation", "max_trials_per_worker", "engine",
-    "export", "test",
+    "budget", "workers", "timeout", "retries", "breaker", "canary", "quarantine", "resources", "isolation",
+    "max_trials_per_worker", "engine", "export", "test",
 )  # fmt: skip
 
 

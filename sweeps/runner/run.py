@@ -9,14 +9,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweeps.controller import Controller, Event, Observer, Ticked
+from sweeps.controller import Controller, Event, Observer, Ticked, cause_of
 from sweeps.engines import Engine, EngineSettings, create_engine, hand_over
+from sweeps.engines.output import last_lines
 from sweeps.errors import NoUsableTrialError, RefusedError, SweepError, UsageError
 from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, Winner, journal_stamp
 from sweeps.runner.checks import (
+    check_gpus,
     check_runnable,
     engine_settings,
     refuse_inside_import,
@@ -41,13 +43,15 @@ from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import StudyStore, TrialRecord, read_end, read_records
 
 DEFAULT_RESULTS = Path("results")
+_WITH_LOG = ("error", "crash", "hang")  # failures whose cause is to be found in the log
+_LOG_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended.
 
-    ``reason``: budget.trials | budget.wall | space exhausted | interrupted.
+    ``reason``: budget.<the part of it that was spent> | space exhausted | interrupted | breaker.
     ``states``: number of trials by state. ``notes``: what the user should read, one line or more each.
     """
 
@@ -201,7 +205,8 @@ def _execute(run: _Run) -> RunResult:
 
 
 def _run_trials(run: _Run, controller: Controller, engine: Engine, writer: TableWriter) -> None:
-    controller.start(engine.workers)
+    check_gpus(run.spec, engine.gpus)
+    controller.start(engine.workers, engine.gpus)
     if controller.nothing_left:
         controller.ask()  # says why
     else:
@@ -237,6 +242,7 @@ def _open_controller(
         parallel=engine.workers > 1,
         store=store,
         search_path=run.places,
+        infeasible=spec.infeasible,
     )
     pruner = build_pruner(
         spec.pruner.name,
@@ -265,6 +271,9 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
     if controller.end_reason == "interrupted":
         run.notes.append(f"interrupted; to go on: {resume}")
         return None, 130
+    if controller.end_reason == controller.halt_reason:
+        run.notes.append(f"stopped by the {controller.halt_reason}; to go on when that is mended: {resume}")
+        return None, 6
     try:
         winner = finalise(run.paths, run.spec, controller.records, engine)
     except NoUsableTrialError as error:
@@ -293,7 +302,7 @@ def _result(
     states: Counter[str] = Counter(record.state for record in controller.records)
     if signal is not None:
         code = 128 + signal
-    elif code == 0 and states["FAILED"]:
+    elif code == 0 and any(_is_fault(record) for record in controller.records):
         code = 3
     return RunResult(
         directory=run.paths.root,
@@ -302,17 +311,31 @@ def _result(
         states=dict(states),
         exit_code=code,
         winner=winner,
-        notes=(*run.notes, *_failures(controller.records, shown(run.paths.root))),
+        notes=(*run.notes, *_failures(run.paths, controller.records)),
     )
 
 
-def _failures(records: Sequence[TrialRecord], folder: str) -> list[str]:
-    """Failed trials grouped by what they died of, one line a cause."""
-    causes: dict[str, list[int]] = {}
+def _is_fault(record: TrialRecord) -> bool:
+    """Whether a trial failed otherwise than by its function saying that it cannot be trained."""
+    return record.state == "FAILED" and record.stop_reason != "infeasible"
+
+
+def _failures(paths: RunPaths, records: Sequence[TrialRecord]) -> list[str]:
+    """Failed trials grouped by what they died of: a count, an example, and the end of its log."""
+    causes: dict[str, list[TrialRecord]] = {}
     for record in records:
         if record.state == "FAILED":
-            causes.setdefault(f"{record.stop_reason}: {record.error}", []).append(record.number)
-    return [
-        f"{len(numbers)} trial(s) failed with {cause} (the log of one: sweep logs {folder} {numbers[0]})"
-        for cause, numbers in causes.items()
-    ]
+            causes.setdefault(cause_of(record.stop_reason, record.error), []).append(record)
+    return [_failure(paths, failed) for failed in sorted(causes.values(), key=len, reverse=True)]
+
+
+def _failure(paths: RunPaths, failed: Sequence[TrialRecord]) -> str:
+    example = failed[0]
+    where = f"sweep logs {shown(paths.root)} {example.number}"
+    head = (
+        f"{len(failed)} trial(s) failed with {example.stop_reason}: {example.error} (the log of one: {where})"
+    )
+    if example.stop_reason not in _WITH_LOG:
+        return head
+    lines = last_lines(paths.trial(example.number).log, _LOG_LINES)
+    return "\n".join([head, *(f"    {line}" for line in lines)])

@@ -6,7 +6,8 @@ storage: what it wants to keep with that trial is captured, and enters with the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Collection, Container
 from typing import Any, cast
 
 import optuna
@@ -14,6 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.samplers.base import Draw, Proposal
@@ -31,9 +33,16 @@ class OptunaSampler:
     """Draws with a fresh ``make(seed)`` each time: what Optuna's samplers learn is in the study."""
 
     def __init__(
-        self, make: Callable[[int], BaseSampler], space: Space, seed: int, store: StudyStore
+        self,
+        make: Callable[[int], BaseSampler],
+        space: Space,
+        seed: int,
+        store: StudyStore,
+        infeasible: Collection[str] = (),
     ) -> None:
+        """``infeasible``: kinds of failures (stop reasons) that count as the worst objective so far."""
         self._make = make
+        self._infeasible = infeasible
         self._space = space
         self._seed = seed
         self._store = store
@@ -46,7 +55,7 @@ class OptunaSampler:
 
     def _sample(self, sampler: BaseSampler, draw: Draw) -> Proposal:
         trial = _trial_aside(draw.number)
-        storage = _StorageAside(self._store.storage, trial)
+        storage = _StorageAside(self._store.storage, trial, self._infeasible)
         study = optuna.study.Study(self._store.name, cast(BaseStorage, storage), sampler, NopPruner())
         sampler.before_trial(study, trial)
         relative_space = sampler.infer_relative_search_space(study, trial)
@@ -90,11 +99,16 @@ def _trial_aside(number: int) -> FrozenTrial:
 
 
 class _StorageAside:
-    """The study's storage as it is, but for one trial that only this object knows."""
+    """The study's storage as it is, but for one trial that only this object knows, and for infeasible ones.
 
-    def __init__(self, storage: BaseStorage, trial: FrozenTrial) -> None:
+    Optuna's samplers do not look at failed trials, and would propose an infeasible configuration's
+    neighbours for ever: to them these trials are COMPLETE, with the worst objective there is.
+    """
+
+    def __init__(self, storage: BaseStorage, trial: FrozenTrial, infeasible: Collection[str]) -> None:
         self._storage = storage
         self._trial = trial
+        self._infeasible = infeasible
         self.captured: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -107,8 +121,39 @@ class _StorageAside:
         self.captured[key] = value
         self._trial.system_attrs[key] = value
 
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy)
+        maximize = self._storage.get_study_directions(study_id) == [StudyDirection.MAXIMIZE]
+        trials = _with_worst(trials, self._infeasible, min if maximize else max)
+        return [trial for trial in trials if states is None or trial.state in states]
+
     def get_trial(self, trial_id: int) -> FrozenTrial:
         return self._trial if trial_id == _ASIDE else self._storage.get_trial(trial_id)
 
     def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
         return self.get_trial(trial_id).system_attrs
+
+
+def _with_worst(
+    trials: list[FrozenTrial], infeasible: Collection[str], worst_of: Callable[[list[float]], float]
+) -> list[FrozenTrial]:
+    """``trials``, the infeasible among them as COMPLETE, once there is an objective to give them."""
+    marked = [trial.state == TrialState.FAIL and _reason(trial) in infeasible for trial in trials]
+    values = [float(t.values[0]) for t in trials if t.state == TrialState.COMPLETE and t.values]
+    if not values or not any(marked):
+        return trials
+    worst = worst_of(values)
+    return [_completed(t, worst) if mark else t for t, mark in zip(trials, marked, strict=True)]
+
+
+def _reason(trial: FrozenTrial) -> str | None:
+    reason: str | None = trial.user_attrs["sweeps"]["stop_reason"]
+    return reason
+
+
+def _completed(trial: FrozenTrial, value: float) -> FrozenTrial:
+    shown = copy.copy(trial)
+    shown.state, shown.value = TrialState.COMPLETE, value
+    return shown

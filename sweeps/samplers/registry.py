@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +159,10 @@ def build_sampler(
     parallel: bool,
     store: StudyStore,
     search_path: Sequence[Path] = (),
+    infeasible: Collection[str] = (),
 ) -> Sampler:
-    """The sampler of a sweep. An option ``seed`` replaces the sweep's; ``parallel``: several trials at once.
+    """The sampler of a sweep. An option ``seed`` replaces the sweep's; ``parallel``: several trials at once;
+    ``infeasible``: kinds of failures that Optuna's samplers are told of.
 
     Raises as `check_sampler` does.
     """
@@ -170,10 +172,10 @@ def build_sampler(
     if name in _NATIVE:
         return _NATIVE[name][1](space=space, seed=seed, **rest)
     if name in _OPTUNA:
-        return OptunaSampler(_maker(_OPTUNA[name], rest, parallel), space, seed, store)
+        return OptunaSampler(_maker(_OPTUNA[name], rest, parallel), space, seed, store, infeasible)
     entry, made = _from_user(name, rest, space, seed, parallel, search_path)
     if isinstance(made, BaseSampler):
-        return OptunaSampler(_maker(entry, rest, parallel), space, seed, store)
+        return OptunaSampler(_maker(entry, rest, parallel), space, seed, store, infeasible)
     return made
 
 

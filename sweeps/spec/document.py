@@ -12,7 +12,7 @@ from sweeps.space.wording import flow
 from sweeps.spec.model import Component, Section, Settings
 from sweeps.spec.scalars import format_duration, read_plain
 
-_DURATIONS = {("budget", "wall"), ("timeout", "report"), ("timeout", "trial")}
+_DURATIONS = {("budget", "wall"), ("retries", "backoff"), ("timeout", "report"), ("timeout", "trial")}
 _ORDER = (
     "version",
     "name",

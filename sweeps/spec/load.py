@@ -30,8 +30,9 @@ from sweeps.spec.yaml_text import MOST_BYTES
 SPACE_KEYS = ("fixed", "parameters", "constraints", "enqueue")
 NOT_YET: dict[tuple[str, ...], frozenset[str]] = {
     (): frozenset({"finalists", "placement"}),
-    ("budget",): frozenset({"gpu_hours"}),
 }
+
+_ENDS = ("trials", "wall", "gpu_hours", "epochs")  # the parts of a budget that a sweep is sure to reach
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
@@ -163,10 +164,10 @@ def _check_together(plain: dict[str, Any], space: Space, reporter: Reporter) -> 
             reporter.value(("sampler",), f"cannot be grid (up to {count} configurations): {rule}")
         return
     budget = plain.get("budget", {})
-    known = all(reporter.knows(("budget", key)) for key in ("trials", "wall"))
-    endless = isinstance(budget, dict) and budget.get("trials") is None and budget.get("wall") is None
+    known = all(reporter.knows(("budget", key)) for key in _ENDS)
+    endless = isinstance(budget, dict) and all(budget.get(key) is None for key in _ENDS)
     if known and endless and pbt is None:  # a population has been asked for its number
-        rule = "a space that is not finite needs trials or wall, such as budget: {trials: 100}"
+        rule = f"a space that is not finite needs one of {listed(_ENDS)}, such as budget: {{trials: 100}}"
         reporter.value(("budget",), f"sets no end: {rule}")
     if _is_grid(plain):
         infinite = listed(p.name for p in space.parameters if p.domain.count() is None)

@@ -63,19 +63,13 @@ Bytes = Annotated[
 Gpus = Annotated[float, Field(ge=0), AfterValidator(_share_or_whole)]
 
 
-Seconds = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    Field(gt=0),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$", "minLength": 2},
-            ]
-        }
-    ),
-]
+_DURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$", "minLength": 2},
+    ]
+}
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0), WithJsonSchema(_DURATION_SCHEMA)]
 
 _SCALAR_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
 _OPTION_SCHEMA = {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]}
@@ -127,6 +121,14 @@ class Budget(Section):
 
     trials: int | None = Field(default=None, ge=1, description="trials started, whatever becomes of them")
     wall: Seconds | None = Field(default=None, description="time the sweep may run")
+    gpu_hours: float | None = Field(
+        default=None, gt=0, description="GPUs times hours that trials may have them"
+    )
+    epochs: int | None = Field(default=None, ge=1, description="epochs of all trials together")
+    patience: int | None = Field(
+        default=None, ge=1, description="trials that may end without a better one, until no more start"
+    )
+    target: float | None = Field(default=None, description="an objective that is good enough")
 
 
 class Resources(Section):
@@ -163,6 +165,25 @@ class Retries(Section):
     hang: int = Field(default=0, ge=0, description="after a timeout")
     oom: int = Field(default=0, ge=0, description="after running out of memory")
     nonfinite: int = Field(default=0, ge=0, description="after an objective that is NaN or infinite")
+    backoff: Annotated[float, BeforeValidator(_seconds), Field(ge=0), WithJsonSchema(_DURATION_SCHEMA)] = (
+        Field(default=0.0, description="wait before a trial is started again, doubled each time")
+    )
+
+    def of(self, kind: str) -> int:
+        """How often a trial is started again after a failure of ``kind``."""
+        allowed: int = 0 if kind == "infeasible" else getattr(self, kind)
+        return allowed
+
+
+class Breaker(Section):
+    """When failures stop the whole sweep."""
+
+    in_a_row: int | None = Field(
+        default=5, ge=1, description="trials that fail in a row with the same error, crash or hang"
+    )
+    fraction: float | None = Field(
+        default=0.8, gt=0, le=1, description="share of failed trials, judged from 20 ended ones on"
+    )
 
 
 class Timeout(Section):
@@ -207,6 +228,22 @@ class Settings(Section):
         default=None, description="several processes for one trial: ddp, or {name: ddp, ranks: 2}"
     )
     retries: Retries = Field(default=Retries(), description="how often a failed trial is started again")
+    breaker: Breaker = Field(default=Breaker(), description="when failures stop the sweep")
+    canary: bool | None = Field(
+        default=None,
+        description="whether the first trial runs alone until its first report; by default where none has "
+        "ever reported",
+    )
+    quarantine: int | None = Field(
+        default=3,
+        ge=1,
+        description="failures in a row on one slot, while trials do well on others, until it gets no more",
+    )
+    infeasible: tuple[Literal["error", "crash", "hang", "oom", "nonfinite", "infeasible"], ...] = Field(
+        default=("oom", "nonfinite", "infeasible"),
+        strict=False,
+        description="failures that tell the sampler to avoid such configurations",
+    )
     workers: int | None = Field(default=None, ge=1, description="most trials at once; by default all slots")
     seed: int = Field(default=0, ge=0, lt=2**32, description="from which every draw comes")
     isolation: Literal["warm", "trial"] = Field(

@@ -78,4 +78,4 @@ def format_duration(seconds: float) -> str | float:
     for unit, size in _UNITS.items():
         text += f"{rest // size}{unit}" if rest >= size else ""
         rest %= size
-    return text
+    return text or "0s"

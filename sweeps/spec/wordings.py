@@ -22,6 +22,9 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("resources", "custom"): "{tpu: 1}",
     ("distributed",): "ddp, or {name: ddp, ranks: 2}",
     ("retries",): "{crash: 1}",
+    ("breaker",): "{in_a_row: 5}",
+    ("infeasible",): "[oom, nonfinite]",
+    ("export",): "[safetensors]",
     ("timeout",): "{report: 30m}",
     ("name",): "letters, digits, dots, dashes and underscores, such as my_cnn",
     ("train",): "module:function or path/to/file.py:function, such as my_cnn:train",
@@ -91,15 +94,15 @@ _PLAIN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than": lambda limits: f"must be above {limits['gt']:g}",
     "greater_than_equal": lambda limits: f"must be at least {limits['ge']:g}",
     "less_than": lambda limits: f"must be below {limits['lt']}",
+    "less_than_equal": lambda limits: f"must be at most {limits['le']:g}",
+    "bool_type": lambda _: "must be true or false",
 }
 
 
 def _fix(kind: str, value: Any, path: KeyPath) -> str:
     """How a value of the wrong type was probably meant."""
-    if kind in ("model_type", "dict_type"):
+    if kind in ("model_type", "dict_type", "tuple_type"):
         return f": write {_EXAMPLES[path]}"
-    if kind == "tuple_type":
-        return ": write [safetensors]"
     if kind == "string_type" and isinstance(value, (int, float)):
         return f': quote it, as in "{show(value)}"'
     if kind in ("int_type", "float_type") and isinstance(value, str):

@@ -15,6 +15,8 @@ from sweeps.study.record import TrialRecord
 from sweeps.study.store import open_database, record_of, study_attributes, study_name
 from sweeps.urls import require_database
 
+STOPPED = ("interrupted", "breaker", "disk")  # reasons for which a sweep ends before it is done
+
 
 def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> list[TrialRecord]:
     """Every trial of the folder's study, by number; none if the sweep has not begun.
@@ -38,12 +40,14 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
 
 
 def read_end(paths: RunPaths, name: str, url: str | None = None) -> str | None:
-    """Why the sweep ended: "budget.trials", "budget.wall", "space exhausted"; None if it may go on."""
+    """Why the sweep is done: "budget.trials" or another part of its budget, "space exhausted"; None if it is
+    not.
+    """
     found = _find(paths, name, url)
     if found is None:
         return None
     reason = study_attributes(*found).get("ended")
-    return None if reason == "interrupted" else reason
+    return None if reason in STOPPED else reason
 
 
 def _find(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int] | None:

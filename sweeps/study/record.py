@@ -35,9 +35,9 @@ class TrialRecord:
     ``seconds`` adds up the attempts that have ended. ``params`` is the latest configuration, `params_at` that
     of an epoch. ``stop_reason`` is one of
 
-        COMPLETE     finished | early_stopping
+        COMPLETE     finished | early_stopping | target
         PRUNED       the pruner's name | budget
-        FAILED       error | crash | hang | oom | nonfinite
+        FAILED       error | crash | hang | oom | nonfinite | infeasible
         INTERRUPTED  interrupted | paused
         RUNNING      None
     """

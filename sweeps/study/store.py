@@ -50,7 +50,7 @@ class StudyStore:
     """A study opened for writing by its one driver.
 
     ``records`` are the trials found at opening, by number. ``elapsed`` is the wall time in seconds
-    that earlier runs of this sweep have used.
+    that earlier runs of this sweep have used, ``gpu_seconds`` are GPUs times seconds.
     """
 
     def __init__(
@@ -63,7 +63,9 @@ class StudyStore:
         self._ids = [trial._trial_id for trial in trials]
         self.records = [record_of(trial, goal) for trial in trials]
         apply_generations(storage.get_study_user_attrs(study_id), self.records)
-        self.elapsed = float(study_attributes(storage, study_id).get("elapsed", 0.0))
+        progress = study_attributes(storage, study_id)
+        self.elapsed = float(progress.get("elapsed", 0.0))
+        self.gpu_seconds = float(progress.get("gpu_seconds", 0.0))
         self._repair(trials)
 
     @classmethod
@@ -153,9 +155,10 @@ class StudyStore:
         self.storage.set_study_user_attr(self._study_id, f"{PREFIX}{generation.epoch}", value)
         self.sync()
 
-    def write_progress(self, elapsed: float, ended: str | None = None) -> None:
-        """The wall time used, in seconds, and why the sweep ended if it has."""
-        attributes = {"version": STUDY_VERSION, "elapsed": round(elapsed, 3), "ended": ended}
+    def write_progress(self, elapsed: float, gpu_seconds: float, ended: str | None = None) -> None:
+        """The time used, in seconds, and why the sweep ended if it has."""
+        used = {"elapsed": round(elapsed, 3), "gpu_seconds": round(gpu_seconds, 3)}
+        attributes = {"version": STUDY_VERSION, **used, "ended": ended}
         self.storage.set_study_user_attr(self._study_id, "sweeps", attributes)
 
     def sync(self) -> None:

@@ -6,8 +6,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
+from sweeps.errors import Infeasible
 from sweeps.messages import Died, Interrupted, Outcome, Raised, Returned, TrialSpec
 from sweeps.trial.rng import rank_seed, seed_everything
 from sweeps.trial.trial import Channel, Trial
@@ -70,9 +71,13 @@ def describe(error: BaseException) -> Raised:
     whole = "".join(report.format())
     # The end of a long traceback holds the error and the innermost frames.
     kept = whole if len(whole) <= _TRACEBACK_CHARACTERS else "[...]\n" + whole[-_TRACEBACK_CHARACTERS + 6 :]
-    return Raised(
-        "oom" if _is_out_of_memory(error) else "error", _utf8(text)[:_MESSAGE_CHARACTERS], _utf8(kept)
-    )
+    return Raised(_kind(error), _utf8(text)[:_MESSAGE_CHARACTERS], _utf8(kept))
+
+
+def _kind(error: BaseException) -> Literal["error", "oom", "infeasible"]:
+    if isinstance(error, Infeasible):
+        return "infeasible"
+    return "oom" if _is_out_of_memory(error) else "error"
 
 
 def _one_line(report: traceback.TracebackException, error: BaseException) -> str:

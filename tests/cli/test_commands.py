@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -54,7 +55,39 @@ def test_failed_trials_exit_3_and_are_grouped_by_cause(toy):
     done = toy.sweep("run", "toy.yaml", "--set", "fixed.fatal=0.5", "--set", "engine=local", "--quiet")
     assert done.returncode == 3
     assert "trial(s) failed with error: ValueError: x is too large" in done.stderr
-    assert "Traceback" not in done.stderr
+    told = done.stderr.split("x is too large", 1)[1]
+    assert 'raise ValueError("x is too large")' in told, "the end of its log"
+    assert "sweeps/" not in told.replace("sweeps/toy", ""), "the user's frames only"
+
+
+def test_equal_failures_in_a_row_exit_6_and_the_sweep_goes_on(toy):
+    good = (toy.path / "toy.py").read_text()
+    toy.write("toy.py", good.replace("print(", "import no_such_library\n    print(", 1))
+    done = toy.sweep("run", "toy.yaml", "--set", "budget.trials=9", "--set", "engine=local")
+    assert done.returncode == 6
+    assert "stopping: breaker.in_a_row allows fewer than 5 equal failures in a row" in done.stderr
+    assert "No module named 'no_such_library'" in done.stderr
+    assert "sweep resume results/toy" in done.stderr
+    toy.write("toy.py", good)
+    done = toy.sweep("resume", "toy")
+    assert done.returncode == 3 and "winner: trial" in done.stdout
+    rows = pd.read_csv(io.StringIO(toy.sweep("trials", "toy").stdout))
+    assert list(rows["state"]).count("FAILED") == 5 and len(rows) == 9
+
+
+def test_infeasible_trials_are_no_fault(toy):
+    raised = "import sweeps\n    if trial.number % 2: raise sweeps.Infeasible('3 heads')\n    print("
+    toy.write("toy.py", (toy.path / "toy.py").read_text().replace("print(", raised, 1))
+    done = toy.sweep("run", "toy.yaml", "--set", "budget.trials=4")
+    assert done.returncode == 0, done.stderr
+    assert "2 trial(s) failed with infeasible: Infeasible: 3 heads" in done.stderr
+
+
+def test_gpu_hours_need_gpus(toy):
+    done = toy.sweep("run", "toy.yaml", "--set", "budget.gpu_hours=1")
+    assert done.returncode == 2
+    assert done.stderr.startswith("sweep: budget.gpu_hours counts the GPUs of trials, and these have none")
+    assert not (toy.path / "results").exists()
 
 
 def test_no_usable_trial_exits_4(toy):
@@ -141,7 +174,7 @@ def test_edited_code_is_warned_of(toy):
 def test_check_prints_the_spec_its_size_and_samples(toy):
     done = toy.sweep("check", "toy.yaml", "--samples", "2", "--import")
     assert done.returncode == 0
-    assert yaml.safe_load(done.stdout)["budget"] == {"trials": 5, "wall": None}
+    assert yaml.safe_load(done.stdout)["budget"]["trials"] == 5
     assert "# configurations: infinitely many" in done.stdout
     assert done.stdout.count("# sample: x=") == 2
     assert not (toy.path / "results").exists()

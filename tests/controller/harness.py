@@ -26,6 +26,7 @@ parameters:
   depth: {min: 1, max: 4, when: {kind: [a, b]}}
 budget: {trials: 6}
 pruner: none
+canary: false
 """
 
 
@@ -46,7 +47,7 @@ class FakeTime:
 
 
 @contextmanager
-def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers: int = 1):
+def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers: int = 1, gpus: float = 0.0):
     """The controller of the sweep in ``folder``, started; events in ``controller.events``."""
     paths = RunPaths(folder / "results")
     paths.trials.mkdir(parents=True, exist_ok=True)
@@ -60,6 +61,7 @@ def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers:
         seed=spec.seed,
         parallel=workers > 1,
         store=store,
+        infeasible=spec.infeasible,
     )
     pruner = build_pruner(
         spec.pruner.name, spec.pruner.options, goal=spec.metric.goal, epochs=spec.epochs, store=store
@@ -68,7 +70,7 @@ def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers:
         spec, paths, store, sampler, pruner, [events.append], (time or FakeTime()).clock()
     )
     controller.events = events
-    controller.start(workers)
+    controller.start(workers, gpus)
     try:
         yield controller
     finally:

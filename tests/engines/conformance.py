@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sweeps.controller import EpochReported
+from sweeps.controller import EpochReported, TrialEnded, TrialStarted
 from sweeps.engines import Engine, EngineSettings, Job
 from sweeps.errors import TargetError
 from sweeps.messages import Died, Raised, Returned, TrialSpec
@@ -84,6 +84,16 @@ class EngineSuite:
         assert "run_attempt" not in log
 
     def test_a_retry_is_another_attempt_of_the_same_number(self, run):
+        ended = []
+
+        def watch(controller, event):
+            if isinstance(event, TrialStarted | TrialEnded):
+                ended.append(event.time)
+
+        retries = {"error": 1, "backoff": 0.4}
+        sweep, records = run("raises_once", "backoff", watch, budget={"trials": 1}, retries=retries)
+        assert states(records) == [FINISHED]
+        assert ended[2] - ended[1] >= 0.4, "it waits, though nothing else runs"
         sweep, records = run("raises_once", retries={"error": 1})
         assert states(records) == [FINISHED] * 3
         assert [record.attempt for record in records] == [2, 2, 2]

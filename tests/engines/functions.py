@@ -339,3 +339,17 @@ def slow_test(trial):
 
 def broken_test(trial):
     raise KeyError("no such split")
+
+
+def fails_where_broken(trial):
+    """Fails in a slot whose GPU is called "broken"."""
+    time.sleep(0.02)
+    if os.environ["CUDA_VISIBLE_DEVICES"] == "broken":
+        raise RuntimeError("CUDA error")
+    falling(trial)
+
+
+def sleeps_a_little(trial):
+    for epoch in trial.epochs():
+        time.sleep(0.15)
+        trial.report(val_loss=1 / epoch)

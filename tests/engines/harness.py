@@ -73,7 +73,7 @@ class Sweep:
             observers = [lambda event: watch(controller, event)]
             parts = (store, sampler, pruner, observers)
             controller = Controller(spec, self.paths, *parts, hand_over=hand_over)
-            controller.start(engine.workers)
+            controller.start(engine.workers, engine.gpus)
             try:
                 engine.run(controller)
                 controller.close()

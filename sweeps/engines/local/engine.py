@@ -50,6 +50,7 @@ class LocalEngine:
         self._crew = Crew(self._launcher, settings.search_path, settings.ranks)
         self._killed = False
         self.workers = len(self._slots)
+        self.gpus = self._slots[0].gpus
 
     def run(self, controller: Director) -> None:
         shift = Shift(controller, self._crew, self._settings, self._slots)

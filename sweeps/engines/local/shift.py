@@ -32,6 +32,7 @@ class Shift:
         self._slots = slots
         self._running: dict[Member, TrialSpec] = {}
         self._changed = True  # whether somebody may be without work, or a slot without a worker
+        self._waits = False  # whether a worker was told to wait
         self._exhausted = False
         self._was_ready = False  # whether a worker ever was
         self._failed_starts = 0  # since the last worker that was ready
@@ -46,7 +47,7 @@ class Shift:
         """Hire for every empty slot, and give every idle worker a trial."""
         if not self._changed or self._exhausted or self._controller.interrupted:
             return
-        self._changed = False
+        self._changed = self._waits = False
         staying = {member.slot for member in self._crew.members if member.state != "leaving"}
         leaving = {member.slot for member in self._crew.members if member.state == "leaving"}
         for slot in self._slots:
@@ -55,8 +56,8 @@ class Shift:
                 member.deadlines = Deadlines(self._settings.report_timeout, None, time.monotonic())
         for member in list(self._crew.members):
             # The next trial waits for the old worker's end: both may not fit on one GPU.
-            if member.state == "idle" and member.slot not in leaving and not self._start_trial(member):
-                return
+            if member.state == "idle" and member.slot not in leaving:
+                self._start_trial(member)
 
     def handle(self, member: Member, message: Message) -> None:
         """Act on one word of a worker; raises TargetError if workers cannot import the training function."""
@@ -65,6 +66,7 @@ class Shift:
                 if member.late is None:
                     member.send(self._controller.report(number, attempt, epoch, metrics))
                     member.deadlines.reported(time.monotonic())
+                    self._changed |= self._waits  # the others may have waited for this report
             case ("finish", number, attempt, outcome, fit):
                 # Anything else than the running attempt was told by a copy of the worker.
                 if (spec := self._running.get(member)) and (number, attempt) == (spec.number, spec.attempt):
@@ -89,6 +91,7 @@ class Shift:
             if member.state in ("starting", "busy") and member.late is None:
                 self._end_if_late(member, now)
         self._crew.hurry_leavers()
+        self._changed |= self._waits  # a trial may be due that was to be started again later
         self._controller.tick()
 
     def abandon(self) -> None:
@@ -97,18 +100,17 @@ class Shift:
             self._controller.finish(spec.number, spec.attempt, Interrupted())
         self._running.clear()
 
-    def _start_trial(self, member: Member) -> bool:
-        """Whether there was one to start."""
+    def _start_trial(self, member: Member) -> None:
+        """Start one if there is one for this worker."""
         answer = self._controller.ask(worker=member.slot.name)
         if isinstance(answer, Wait | Exhausted):
-            # After a Wait, the next end of a trial changes things and asks again.
-            self._exhausted = isinstance(answer, Exhausted)
-            return False
+            self._waits |= isinstance(answer, Wait)
+            self._exhausted |= isinstance(answer, Exhausted)
+            return
         spec = answer[0]
         limits = self._settings.report_timeout, self._settings.trial_timeout
         member.start(spec, Deadlines(*limits, time.monotonic()))
         self._running[member] = spec
-        return True
 
     def _ready(self, member: Member) -> None:
         if member.late is not None:  # its end is on the way

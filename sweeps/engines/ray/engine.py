@@ -51,6 +51,13 @@ class RayEngine:
             self._open()
             return max(1, self._connection.seats())
 
+    @property
+    def gpus(self) -> float:
+        """GPUs of one trial. Connects; raises as `workers` does."""
+        with quiet():
+            self._open()
+            return self._connection.needs.get("GPU", 0.0)
+
     def run(self, controller: Director) -> None:
         with quiet(), tempfile.TemporaryDirectory(prefix="sweeps-tune-") as folder:
             self._open()
