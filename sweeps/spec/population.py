@@ -19,9 +19,12 @@ def population(plain: dict[str, Any]) -> Component | None:
 def check_population(component: Component, plain: dict[str, Any], space: Space, reporter: Reporter) -> None:
     """Report what keeps ``pruner: {name: pbt, ...}`` from working; its own options have been checked."""
     budget, epochs, interval = plain.get("budget", {}), plain.get("epochs"), component.options["interval"]
-    if reporter.knows(("budget", "trials")) and isinstance(budget, dict) and budget.get("trials") is None:
-        rule = "pruner pbt needs their number, the size of its population, such as budget: {trials: 20}"
-        reporter.value(("budget", "trials"), f"is missing: {rule}")
+    if reporter.knows(("budget", "trials")) and isinstance(budget, dict):
+        trials, rule = budget.get("trials"), "the size of its population, such as budget: {trials: 20}"
+        if trials is None:
+            reporter.value(("budget", "trials"), f"is missing: pruner pbt needs their number, {rule}")
+        elif trials == 1:
+            reporter.value(("budget", "trials"), f"must be at least 2 (1): for pruner pbt it is {rule}")
     if isinstance(epochs, int) and isinstance(interval, int) and interval >= epochs:
         rule = f"must be below epochs, which is {epochs}: nobody would ever be compared"
         reporter.value(("pruner", "interval"), f"{rule} ({interval})")
