@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check bench clean
+.PHONY: run test check faults bench clean
 
 run: $(VENV)/runtime
 	$(BIN)/sweep run search_spaces/cnn.yaml
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest
+
+faults: $(VENV)/test
+	$(BIN)/python -m pytest tests/faults -m "faults or not faults"
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

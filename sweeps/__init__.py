@@ -30,9 +30,11 @@ if TYPE_CHECKING:
         TargetError,
         TrialError,
         UsageError,
+        VerificationError,
     )
     from sweeps.results import Results
     from sweeps.trial import Trial
+    from sweeps.verify import check_invariants
 
 __version__ = "0.1.0"
 
@@ -40,6 +42,7 @@ _HOMES = {
     "run": "sweeps.api",
     "resume": "sweeps.api",
     "load": "sweeps.api",
+    "check_invariants": "sweeps.verify",
     "Results": "sweeps.results",
     "Trial": "sweeps.trial",
     "SweepError": "sweeps.errors",
@@ -54,6 +57,7 @@ _HOMES = {
     "Infeasible": "sweeps.errors",
     "ReportError": "sweeps.errors",
     "CheckpointError": "sweeps.errors",
+    "VerificationError": "sweeps.errors",
 }
 
 __all__ = [
@@ -71,6 +75,8 @@ __all__ = [
     "Trial",
     "TrialError",
     "UsageError",
+    "VerificationError",
+    "check_invariants",
     "load",
     "resume",
     "run",

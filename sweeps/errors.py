@@ -8,6 +8,7 @@
     ├── RefusedError                5   doing it would falsify or overwrite results
     │   ├── LockedError             5   another driver holds the results folder
     │   └── CorruptStudyError       5   the study cannot be read back whole
+    ├── VerificationError           7   a results folder breaks an invariant
     └── TrialError                  1   misuse of the Trial object inside a training function
         ├── Infeasible              1   raised by a training function: this configuration cannot be trained
         ├── ReportError             1   wrong epoch, two reports, missing or unusable metric
@@ -61,6 +62,12 @@ class LockedError(RefusedError):
 
 class CorruptStudyError(RefusedError):
     """A stored study does not read back; nothing was changed."""
+
+
+class VerificationError(SweepError):
+    """A results folder does not keep what docs/guarantees.md promises; the message names every finding."""
+
+    exit_code = 7
 
 
 class TrialError(SweepError):

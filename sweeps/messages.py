@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 # In the environment of a process while it imports the user's training function.
 IMPORTING = "SWEEPS_IMPORTING"
+# In the environment of every process that workers are forked from: the results folder of their sweep.
+FOLDER = "SWEEPS_FOLDER"
 
 Goal = Literal["minimize", "maximize"]
 State = Literal["COMPLETE", "PRUNED", "FAILED", "INTERRUPTED", "RUNNING"]

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"sweeps.cli", "sweeps.__main__"},
     {"sweeps.api"},
-    {"sweeps.runner"},
+    {"sweeps.runner", "sweeps.verify"},
     {"sweeps.controller", "sweeps.engines", "sweeps.results", "sweeps.finals", "sweeps.export"},
     {"sweeps.spec", "sweeps.environment"},
     {"sweeps.samplers", "sweeps.pruners"},
@@ -127,6 +127,8 @@ def test_the_names_of_the_api_are_frozen():
         "Trial",
         "TrialError",
         "UsageError",
+        "VerificationError",
+        "check_invariants",
         "load",
         "resume",
         "run",

@@ -46,6 +46,7 @@ class EngineSettings:
             results folder.
         ranks: the processes of one trial, which share its cores and GPUs; None for a single one that knows
             nothing of torch.distributed.
+        folder: the results folder, by which the sweep's processes can be told from others.
         address: the Ray cluster to connect to; None for RAY_ADDRESS, or else a private Ray.
     """
 
@@ -64,6 +65,7 @@ class EngineSettings:
     storage: str | None = None
     address: str | None = None
     ranks: Ranks | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

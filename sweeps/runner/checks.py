@@ -90,10 +90,14 @@ def with_absolute_storage(spec: SweepSpec) -> SweepSpec:
 
 
 def engine_settings(
-    spec: SweepSpec, places: tuple[Path, ...], address: str | None = None, folder_id: str = ""
+    spec: SweepSpec,
+    places: tuple[Path, ...],
+    address: str | None = None,
+    folder_id: str = "",
+    folder: Path | None = None,
 ) -> EngineSettings:
     """What an engine needs to know of a spec. ``address`` is that of a Ray cluster, ``folder_id`` tells the
-    sweep's checkpoints from others' in one storage.
+    sweep's checkpoints from others' in one storage, ``folder`` is where its results are.
 
     Raises:
         UsageError: what only Ray has a use for is given to another engine.
@@ -115,6 +119,7 @@ def engine_settings(
         custom=spec.resources.custom,
         storage=spec.storage_path and f"{spec.storage_path.rstrip('/')}/{spec.name}-{folder_id}",
         address=address,
+        folder=folder,
         ranks=_ranks(spec),
     )
 

@@ -82,7 +82,7 @@ class _Run:
 
     @property
     def settings(self) -> EngineSettings:
-        return engine_settings(self.spec, self.places, self.address, self.manifest.id)
+        return engine_settings(self.spec, self.places, self.address, self.manifest.id, self.paths.root)
 
 
 def run(

@@ -1,9 +1,10 @@
 """The Optuna study of a sweep: its storage, its one writer, its readers."""
 
 from sweeps.study.generations import Descent, Generation
+from sweeps.study.history import TimeStep, TrialStep, read_history
 from sweeps.study.journal import cut_torn_line
 from sweeps.study.lock import RunLock, is_locked
-from sweeps.study.reader import read_end, read_records
+from sweeps.study.reader import read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.store import StudyStore
 
@@ -13,11 +14,15 @@ __all__ = [
     "Inheritance",
     "RunLock",
     "StudyStore",
+    "TimeStep",
     "TrialRecord",
+    "TrialStep",
     "best_of",
     "cut_torn_line",
     "is_better",
     "is_locked",
     "read_end",
+    "read_history",
     "read_records",
+    "read_stored",
 ]

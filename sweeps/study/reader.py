@@ -26,16 +26,22 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
     Raises:
         CorruptStudyError: the study does not read back.
     """
+    records = read_stored(paths, name, goal, url)
+    if not is_locked(paths.lock):
+        for record in records:
+            if record.state == "RUNNING":
+                record.state, record.stop_reason = "INTERRUPTED", "interrupted"
+    return records
+
+
+def read_stored(paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> list[TrialRecord]:
+    """As `read_records`, but in the states that are written: a dead driver's trials are RUNNING."""
     found = _find(paths, name, url)
     if found is None:
         return []
     storage, study_id = found
     records = [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]
     apply_generations(storage.get_study_user_attrs(study_id), records)
-    if not is_locked(paths.lock):
-        for record in records:
-            if record.state == "RUNNING":
-                record.state, record.stop_reason = "INTERRUPTED", "interrupted"
     return records
 
 

@@ -30,19 +30,13 @@ from sweeps.paths import RunPaths
 from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.record import TrialRecord, best_of
+from sweeps.study.states import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STUDY_VERSION = 1
-_STATES: dict[TrialState, Any] = {
-    TrialState.COMPLETE: "COMPLETE",
-    TrialState.PRUNED: "PRUNED",
-    TrialState.FAIL: "FAILED",
-    TrialState.WAITING: "INTERRUPTED",
-    TrialState.RUNNING: "RUNNING",
-}
-_OPTUNA_STATES = {word: state for state, word in _STATES.items()}
+_OPTUNA_STATES = {word: state for state, word in STATES.items()}
 _ATTRIBUTES = ("state", "attempt", "worker", "started", "seconds", "stop_reason", "error", "failures")
 
 
@@ -88,7 +82,7 @@ class StudyStore:
     def _repair(self, trials: Sequence[FrozenTrial]) -> None:
         """Catch up with attributes whose state a crash kept from being written."""
         for trial, record in zip(trials, self.records, strict=True):
-            if record.state != _STATES[trial.state]:
+            if record.state != STATES[trial.state]:
                 self._write_state(record)
 
     @property

@@ -46,7 +46,7 @@ class LocalEngine:
             this_machine(),
             settings.ranks.size if settings.ranks else 1,
         )
-        self._launcher = Launcher(preload, shared=shared)
+        self._launcher = Launcher(preload, shared=shared, folder=settings.folder)
         self._crew = Crew(self._launcher, settings.search_path, settings.ranks)
         self._killed = False
         self.workers = len(self._slots)

@@ -8,12 +8,13 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweeps.engines.local.forkserver import FORK, HELLO
 from sweeps.engines.local.supervisor import GRACE
 from sweeps.errors import SweepError
+from sweeps.messages import FOLDER
 
 _FORKSERVER = "from sweeps.engines.local.forkserver import main; main({descriptor}, {preload!r}, {door!r})"
 _WORKER = "from sweeps.engines.local.forkserver import serve; serve({}, {}, {})"
@@ -29,14 +30,21 @@ class Launcher:
     """
 
     def __init__(
-        self, preload: Sequence[str] = ("torch",), *, door: Path | None = None, shared: Path | None = None
+        self,
+        preload: Sequence[str] = ("torch",),
+        *,
+        door: Path | None = None,
+        shared: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
         """``door`` is where the forkserver lets other processes in; ``shared`` is the door of another
-        launcher's, which is used as long as it is open.
+        launcher's, which is used as long as it is open. ``folder`` is the results folder: all that is started
+        here, and by that, bears its name.
         """
         self._preload = tuple(preload)
         self._door = door
         self._shared = shared
+        self._marks = {FOLDER: str(folder)} if folder else {}
         self._forks = sys.platform == "linux"
         self._server: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
@@ -67,7 +75,7 @@ class Launcher:
             descriptors = [its_link.fileno(), its_control.fileno(), output]
             if not self._fork(descriptors):
                 self._interpreters = [process for process in self._interpreters if process.poll() is None]
-                self._interpreters.append(_python(_WORKER.format(*descriptors), descriptors))
+                self._interpreters.append(_python(_WORKER.format(*descriptors), descriptors, self._marks))
         return link, control
 
     def close(self) -> None:
@@ -101,7 +109,7 @@ class Launcher:
         with its:
             door = str(self._door) if self._door else None
             code = _FORKSERVER.format(descriptor=its.fileno(), preload=self._preload, door=door)
-            self._server = _python(code, [its.fileno()])
+            self._server = _python(code, [its.fileno()], self._marks)
         return self._connection
 
     def _greet(self) -> None:
@@ -139,11 +147,11 @@ def _enter(door: Path) -> socket.socket | None:
     return connection
 
 
-def _python(code: str, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
+def _python(code: str, inherited: Sequence[int], marks: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """A new interpreter in a session of its own, so that the terminal's Ctrl-C does not reach it."""
     path = [str(Path(entry).absolute()) for entry in sys.path]
     # Threads that wait must not spin: the workers together have each core once.
-    environment = {"OMP_WAIT_POLICY": "passive", **os.environ, **_ONE_THREAD}
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ, **_ONE_THREAD, **marks}
     return subprocess.Popen(
         [sys.executable, "-c", f"import sys; sys.path[:] = {path!r}; {code}"],
         stdin=subprocess.DEVNULL,

@@ -37,7 +37,7 @@ class RayEngine:
         self._settings = settings
         self._preload = tuple(preload)
         self._connection = Connection(settings)
-        self._forkserver = _Forkserver(preload) if self._connection.private else None
+        self._forkserver = _Forkserver(preload, settings.folder) if self._connection.private else None
         self._killed = False
         self._bridge: Bridge | None = None
 
@@ -123,10 +123,10 @@ class RayEngine:
 class _Forkserver:
     """One for all seats of a private Ray: each would import torch for itself."""
 
-    def __init__(self, preload: Sequence[str]) -> None:
+    def __init__(self, preload: Sequence[str], folder: Path | None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="sweeps-fork-"))
         self.door = self._folder / "door"
-        self._launcher = Launcher(preload, door=self.door)
+        self._launcher = Launcher(preload, door=self.door, folder=folder)
 
     def start(self) -> None:
         """Begin to start it, without waiting."""

@@ -1,0 +1,98 @@
+"""What a results folder says of itself, read once for all checks.
+
+The order matters while the sweep runs: the driver writes to the study before it writes an event, so events
+that are read first must be found in the study that is read after them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.paths import RunPaths
+from sweeps.spec import SweepSpec
+from sweeps.study import (
+    TimeStep,
+    TrialRecord,
+    TrialStep,
+    is_locked,
+    read_end,
+    read_history,
+    read_records,
+    read_stored,
+)
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One folder at one moment."""
+
+    paths: RunPaths
+    spec: SweepSpec
+    driven: bool  # whether a driver held the folder's lock while this was read
+    events: Sequence[Event]  # every line of events.jsonl that reads back, in order
+    torn_events: int  # lines that do not
+    folders: Sequence[int]  # the trials that have a folder, by number
+    stored: Sequence[TrialRecord]  # the study as it is written
+    shown: Sequence[TrialRecord]  # as every reader sees it
+    history: Sequence[TrialStep | TimeStep] | None  # None where the study is in a database
+    ended: str | None  # why the sweep ended; None: it goes on, was interrupted, or killed
+
+    @property
+    def closed(self) -> str | None:
+        """Why the last run came to its end, "interrupted" included; None for one that was killed, or runs."""
+        times = [step for step in self.history or () if isinstance(step, TimeStep)]
+        return times[-1].ended if times else self.ended
+
+    def events_of(self, *kinds: str) -> list[Event]:
+        return [event for event in self.events if event["event"] in kinds]
+
+
+def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
+    """Read ``paths``; nothing is changed.
+
+    Raises:
+        CorruptStudyError: the study does not read back.
+    """
+    driven = is_locked(paths.lock)
+    folders = [int(path.name) for path in paths.trials.glob("[0-9]*") if path.name.isdecimal()]
+    events, torn = _events(paths.events)
+    of = (paths, spec.name, spec.metric.goal, spec.storage)
+    stored = read_stored(*of)
+    history = (
+        None if spec.storage or not paths.journal.exists() else [*read_history(paths.journal, spec.name)]
+    )
+    return Evidence(
+        paths=paths,
+        spec=spec,
+        events=events,
+        torn_events=torn,
+        folders=sorted(folders),
+        stored=stored,
+        shown=read_records(*of),
+        history=history,
+        ended=read_end(paths, spec.name, spec.storage),
+        driven=driven or is_locked(paths.lock),
+    )
+
+
+def _events(path: Path) -> tuple[list[Event], int]:
+    """(the events that read back, how many lines do not)."""
+    if not path.exists():
+        return [], 0
+    events, torn = [], 0
+    for line in path.read_bytes().splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if isinstance(event, dict) and "event" in event:
+            events.append(event)
+        else:
+            torn += 1
+    return events, torn
