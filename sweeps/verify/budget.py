@@ -33,10 +33,8 @@ def _beyond_all(evidence: Evidence) -> Iterator[Finding]:
     limits = [_or_inf(evidence.spec.budget.trials)]
     limits += [_or_inf(event["budget_trials"]) for event in evidence.events_of("SweepStarted")]
     if len(evidence.stored) > max(limits):
-        yield Finding(
-            "I3",
-            f"the study holds {len(evidence.stored)} trials, and budget.trials was never above {max(limits)}",
-        )
+        held = f"the study holds {len(evidence.stored)} trials"
+        yield Finding("I3", f"{held}, and budget.trials was never above {max(limits):.0f}")
 
 
 def _after_the_wall(evidence: Evidence) -> Iterator[Finding]:

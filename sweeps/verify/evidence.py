@@ -64,9 +64,7 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
     events, torn = _events(paths.events)
     of = (paths, spec.name, spec.metric.goal, spec.storage)
     stored = read_stored(*of)
-    history = (
-        None if spec.storage or not paths.journal.exists() else [*read_history(paths.journal, spec.name)]
-    )
+    in_journal = spec.storage is None and paths.journal.exists()
     return Evidence(
         paths=paths,
         spec=spec,
@@ -75,7 +73,7 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
         folders=sorted(folders),
         stored=stored,
         shown=read_records(*of),
-        history=history,
+        history=[*read_history(paths.journal, spec.name)] if in_journal else None,
         ended=read_end(paths, spec.name, spec.storage),
         driven=driven or is_locked(paths.lock),
     )
@@ -85,7 +83,8 @@ def _events(path: Path) -> tuple[list[Event], int]:
     """(the events that read back, how many lines do not)."""
     if not path.exists():
         return [], 0
-    events, torn = [], 0
+    events: list[Event] = []
+    torn = 0
     for line in path.read_bytes().splitlines():
         try:
             event = json.loads(line)

@@ -44,10 +44,8 @@ def processes_of(paths: RunPaths) -> Iterator[int]:
     marks = {f"{FOLDER}={folder}".encode() for folder in (paths.root, root)}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            belongs = not marks.isdisjoint((entry / "environ").read_bytes().split(b"\0")) or _writes(
-                entry, root
-            )
-            if belongs and int(entry.name) != os.getpid() and not _is_dead(entry):
+            marked = not marks.isdisjoint((entry / "environ").read_bytes().split(b"\0"))
+            if (marked or _writes(entry, root)) and int(entry.name) != os.getpid() and not _is_dead(entry):
                 yield int(entry.name)
         except OSError:  # it has just ended, or is another user's
             continue
@@ -55,7 +53,7 @@ def processes_of(paths: RunPaths) -> Iterator[int]:
 
 def _writes(process: Path, root: Path) -> bool:
     return any(
-        Path(os.readlink(link)).is_relative_to(root) and _for_writing(process / "fdinfo" / link.name)
+        link.readlink().is_relative_to(root) and _for_writing(process / "fdinfo" / link.name)
         for link in (process / "fd").iterdir()
     )
 

@@ -14,7 +14,7 @@ _CARRIED = ("state", "stop_reason", "value", "attempt")  # by an event of a tria
 
 
 def no_trial_is_lost(evidence: Evidence) -> Check:
-    """The study leads, and is on the disk before an event is written: what events say ended has ended there."""
+    """The study leads: what ended is on the disk there before an event of it is written."""
     findings = [*_ended_otherwise(evidence), *_folders_of_nobody(evidence)]
     return Check("I1", "no finished trial is lost", findings)
 

@@ -1,4 +1,4 @@
-"""The driver is killed: nothing is lost, nothing is counted twice, nothing survives, and the next run goes on."""
+"""The driver is killed: nothing is lost or counted twice, nothing survives, and the next run goes on."""
 
 from __future__ import annotations
 
