@@ -115,6 +115,20 @@ def read_model(path: Path) -> tuple[Weights, dict[str, str]]:
         raise CheckpointError(f"{path} must be a whole safetensors file, and is damaged: {error}") from error
 
 
+def same_weights(one: Weights, other: Weights) -> bool:
+    """Whether both hold the same tensors under the same names, bit for bit."""
+    return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    import torch
+
+    if (one.shape, one.dtype) != (other.shape, other.dtype):
+        return False
+    bits = (tensor.contiguous().flatten().view(torch.uint8) for tensor in (one, other))
+    return torch.equal(*bits)
+
+
 def _is_module_state(state: Any) -> bool:
     import torch
 

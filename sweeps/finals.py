@@ -10,10 +10,12 @@ The same choice may be tested again until there is a result.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sweeps.controller import Event, FinalsEnded, FinalsStarted, Observer
 from sweeps.engines.base import Job, JobResult
 from sweeps.errors import RefusedError, SweepError
 from sweeps.messages import Died, Outcome, Raised
@@ -53,11 +55,13 @@ def finalise(
     again: str | None = None,
     *,
     interrupted: bool = False,
+    observers: Sequence[Observer] = (),
 ) -> Winner:
     """Choose the winner, export its model and test it once; does nothing where `is_final`.
 
     ``again`` is the reason for testing although another trial was tested before; it is recorded. The winner
     comes back with ``test`` None where the spec names no test, or the test itself was interrupted.
+    ``observers`` are told when this begins and ends.
 
     Raises:
         NoUsableTrialError: no trial is COMPLETE.
@@ -78,14 +82,22 @@ def finalise(
         raise RefusedError(_tested_before(paths, earlier, winner))
     selection = _select(paths.best, spec, winner, earlier, again)
     function = spec.test if test is None else None
+    _tell(observers, FinalsStarted(time.time(), winner.number, function))
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
+    gave = result.value is not None and result.value["test"] is not None
+    _tell(observers, FinalsEnded(time.time(), winner.number, tested=gave))
     _describe(paths.best, spec, winner, result)
-    if test is None and result.value is not None and result.value["test"] is not None:
+    if test is None and result.value is not None and gave:
         test = _entry({**selection, "metrics": strict(result.value["test"]), "time": _now()})
     if test is not None:
         history = [entry for entry in selection["history"] if entry != test]
         write_json(paths.best.test, {**test, "history": history})
     return find_winner(paths, spec, records)
+
+
+def _tell(observers: Sequence[Observer], event: Event) -> None:
+    for observer in observers:
+        observer(event)
 
 
 def _is_done(paths: RunPaths, spec: SweepSpec, winner: Winner) -> bool:

@@ -165,6 +165,14 @@ def export(run: Run, directory: Annotated[Path, typer.Argument(help="A new folde
 
 
 @app.command()
+def verify(run: Run, json: Json = False) -> None:
+    """Check a results folder against docs/guarantees.md; exit code 7 if it breaks one. Nothing is changed."""
+    from sweeps.cli.verifying import verify_command
+
+    _exit(verify_command(run, as_json=json))
+
+
+@app.command()
 def schema() -> None:
     """The JSON schema of a search-space YAML, for editors."""
     from sweeps.cli.checking import schema_command

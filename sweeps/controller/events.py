@@ -93,6 +93,22 @@ class SweepHalted:
 
 
 @dataclass(frozen=True, slots=True)
+class FinalsStarted:
+    """The winner is exported, and evaluated by ``test``, the function's name; None if it is not to be."""
+
+    time: float
+    number: int
+    test: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalsEnded:
+    time: float
+    number: int
+    tested: bool  # whether its test gave a result
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     time: float
 
@@ -112,6 +128,8 @@ Event = (
     | MessageIgnored
     | SlotClosed
     | SweepHalted
+    | FinalsStarted
+    | FinalsEnded
     | Ticked
     | SweepEnded
 )

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from sweeps.results.audit import differing_tables, unreadable_tables
 from sweeps.results.layout import Layout
 from sweeps.results.results import Results, load
 from sweeps.results.winner import Winner
 from sweeps.results.writer import TableWriter, journal_stamp
 
-__all__ = ["Layout", "Results", "TableWriter", "Winner", "journal_stamp", "load"]
+__all__ = [
+    "Layout",
+    "Results",
+    "TableWriter",
+    "Winner",
+    "differing_tables",
+    "journal_stamp",
+    "load",
+    "unreadable_tables",
+]

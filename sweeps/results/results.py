@@ -23,7 +23,7 @@ from sweeps.results.model import load_model
 from sweeps.results.winner import Winner, find_winner
 from sweeps.results.writer import build_tables, journal_stamp, read_fresh
 from sweeps.spec import SweepSpec, load_spec
-from sweeps.study import TrialRecord, read_records
+from sweeps.study import TrialRecord, is_locked, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +151,11 @@ class Results:
         stamp = journal_stamp(self._paths)
         trials = read_fresh(self._paths.trials_parquet, stamp)
         epochs = read_fresh(self._paths.epochs_parquet, stamp)
-        if trials is not None and epochs is not None:
+        if trials is not None and epochs is not None and not self._is_abandoned(trials):
             return trials, epochs
         curves = Curves(self._paths, self.spec.metric.name, self.spec.metric.goal)
         return build_tables(self._records, curves, Layout.of(self.spec))
+
+    def _is_abandoned(self, trials: pa.Table) -> bool:
+        """Whether the table says RUNNING of a trial whose driver is dead, killed since it was written."""
+        return "RUNNING" in trials["state"].to_pylist() and not is_locked(self._paths.lock)

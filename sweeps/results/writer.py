@@ -51,7 +51,7 @@ class TableWriter:
         begun = time.monotonic()
         trials, epochs = build_tables(records, self._curves, self._layout)
         replace_file(self._paths.epochs_parquet, _parquet(epochs, stamp))
-        replace_file(self._paths.trials_csv, _csv(trials))
+        replace_file(self._paths.trials_csv, csv_bytes(trials))
         replace_file(self._paths.trials_parquet, _parquet(trials, stamp))
         now = time.monotonic()
         self._due = now + max(self._interval, _REST * (now - begun))
@@ -88,7 +88,8 @@ def _parquet(table: pa.Table, stamp: int | None) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _csv(table: pa.Table) -> bytes:
+def csv_bytes(table: pa.Table) -> bytes:
+    """``trials.csv`` of this table."""
     sink = pa.BufferOutputStream()
     pa.csv.write_csv(table, sink)
     return bytes(sink.getvalue())

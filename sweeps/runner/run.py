@@ -175,7 +175,9 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
         signals.on_stop(engine.kill)
         records = read_records(paths, spec.name, spec.metric.goal, spec.storage)
         ended = read_end(paths, spec.name, spec.storage) is not None
-        winner = finalise(paths, spec, records, engine, again, interrupted=not ended)
+        log = EventLog(paths.events)
+        stack.callback(log.close)
+        winner = finalise(paths, spec, records, engine, again, interrupted=not ended, observers=[log])
         signals.closing()
         if signals.received is not None and winner.test is None:
             raise KeyboardInterrupt
@@ -260,9 +262,9 @@ def _open_controller(
         if isinstance(event, Ticked):
             writer.refresh(store.records, journal_stamp(run.paths))
 
-    observers: list[Observer] = [log, refresh, *run.observers]
+    run.observers[:0] = [log, refresh]
     moving = hand_over(run.settings)
-    return Controller(spec, run.paths, store, sampler, pruner, observers, hand_over=moving), writer
+    return Controller(spec, run.paths, store, sampler, pruner, run.observers, hand_over=moving), writer
 
 
 def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner | None, int]:
@@ -275,7 +277,7 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         run.notes.append(f"stopped by the {controller.halt_reason}; to go on when that is mended: {resume}")
         return None, 6
     try:
-        winner = finalise(run.paths, run.spec, controller.records, engine)
+        winner = finalise(run.paths, run.spec, controller.records, engine, observers=run.observers)
     except NoUsableTrialError as error:
         run.notes.append(str(error))
         return None, error.exit_code

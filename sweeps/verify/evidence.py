@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.paths import RunPaths
+from sweeps.results import Results
 from sweeps.spec import SweepSpec
 from sweeps.study import (
     TimeStep,
@@ -40,6 +41,7 @@ class Evidence:
     folders: Sequence[int]  # the trials that have a folder, by number
     stored: Sequence[TrialRecord]  # the study as it is written
     shown: Sequence[TrialRecord]  # as every reader sees it
+    table: Mapping[int, str]  # the states by number in the table that every reader gets
     history: Sequence[TrialStep | TimeStep] | None  # None where the study is in a database
     ended: str | None  # why the sweep ended; None: it goes on, was interrupted, or killed
 
@@ -73,10 +75,16 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
         folders=sorted(folders),
         stored=stored,
         shown=read_records(*of),
+        table=_states(paths, spec),
         history=[*read_history(paths.journal, spec.name)] if in_journal else None,
         ended=read_end(paths, spec.name, spec.storage),
         driven=driven or is_locked(paths.lock),
     )
+
+
+def _states(paths: RunPaths, spec: SweepSpec) -> Mapping[int, str]:
+    trials = Results(paths, spec).trials
+    return dict(zip(trials["number"].tolist(), trials["state"].tolist(), strict=True))
 
 
 def _events(path: Path) -> tuple[list[Event], int]:

@@ -10,9 +10,12 @@ from sweeps.errors import CorruptStudyError, VerificationError
 from sweeps.paths import RunPaths
 from sweeps.results import load
 from sweeps.verify.budget import the_budget_is_exact
+from sweeps.verify.checkpoint import the_best_checkpoint_is_whole
 from sweeps.verify.evidence import gather
+from sweeps.verify.finals import the_test_is_done_once
 from sweeps.verify.finding import Check, Finding
 from sweeps.verify.processes import nothing_outlives_the_sweep
+from sweeps.verify.tables import the_data_stayed_the_same, the_tables_equal_the_study
 from sweeps.verify.trials import no_trial_counts_twice, no_trial_is_lost, none_is_left_running
 
 _CHECKS = (
@@ -20,7 +23,11 @@ _CHECKS = (
     no_trial_counts_twice,
     the_budget_is_exact,
     nothing_outlives_the_sweep,
+    the_tables_equal_the_study,
     none_is_left_running,
+    the_best_checkpoint_is_whole,
+    the_test_is_done_once,
+    the_data_stayed_the_same,
 )
 
 

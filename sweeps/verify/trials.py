@@ -104,9 +104,9 @@ def none_is_left_running(evidence: Evidence) -> Check:
     if evidence.driven:
         return Check("I6", what, skipped="a driver runs here")
     findings = [
-        Finding("I6", "reads as RUNNING, and no driver holds the folder", record.number)
-        for record in evidence.shown
-        if record.state == "RUNNING"
+        Finding("I6", "reads as RUNNING, and no driver holds the folder", number)
+        for number, state in evidence.table.items()
+        if state == "RUNNING"
     ]
     return Check("I6", what, [*findings, *_left_by_a_finished_sweep(evidence)])
 

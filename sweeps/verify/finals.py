@@ -1,0 +1,68 @@
+"""I8: the test split was seen once, by a frozen choice of a sweep that had come to its end.
+
+best/selection.json is the choice, best/test.json the choice with what its test gave; both carry the earlier
+choices as ``history``. events.jsonl says in which order things happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sweeps.results.bundle import read_json
+from sweeps.verify.evidence import Evidence
+from sweeps.verify.finding import Check, Finding
+
+_WHAT = "the test split is used once, by a finished sweep's frozen choice"
+_Choice = Mapping[str, Any]
+
+
+def the_test_is_done_once(evidence: Evidence) -> Check:
+    best = evidence.paths.best
+    try:
+        test, selection = read_json(best.test), read_json(best.selection)
+        findings = [*_unselected(test, selection), *_repeated(test or selection)]
+    except (ValueError, KeyError, TypeError) as error:
+        findings = [Finding("I8", f"test.json and selection.json must hold what was written: {error!r}")]
+    return Check("I8", _WHAT, [*findings, *_replayed(evidence)])
+
+
+def _unselected(test: _Choice | None, selection: _Choice | None) -> Iterator[Finding]:
+    if test is None:
+        return
+    if selection is None:
+        yield Finding("I8", "was tested, and no selection.json says that it was chosen before", test["trial"])
+    elif (selection["trial"], selection["epoch"]) != (test["trial"], test["epoch"]):
+        chosen = f"the frozen choice is trial {selection['trial']} at epoch {selection['epoch']}"
+        yield Finding("I8", f"was tested at epoch {test['epoch']}, and {chosen}", test["trial"])
+
+
+def _repeated(latest: _Choice | None) -> Iterator[Finding]:
+    """``latest`` is the last choice, after those of its history."""
+    choices: Sequence[_Choice] = [*latest["history"], latest] if latest else []
+    results = [choice["trial"] for choice in choices if choice.get("metrics") is not None]
+    for trial in sorted({trial for trial in results if results.count(trial) > 1}):
+        yield Finding("I8", f"has {results.count(trial)} results of the test", trial)
+    seen: set[int] = set()
+    for choice in choices:
+        if seen and choice["trial"] not in seen and not choice.get("reason"):
+            yield Finding("I8", "was tested after another trial, and no reason is recorded", choice["trial"])
+        seen.add(choice["trial"])
+
+
+def _replayed(evidence: Evidence) -> Iterator[Finding]:
+    may_test = False
+    tested: set[int] = set()
+    for event in evidence.events:
+        match event:
+            case {"event": "SweepStarted"}:
+                may_test = False
+            case {"event": "SweepEnded", "reason": reason}:
+                may_test = reason != "interrupted"
+            case {"event": "FinalsStarted", "number": number, "test": str()}:
+                if not may_test:
+                    yield Finding("I8", "was tested while its sweep had not ended", number)
+                if number in tested:
+                    yield Finding("I8", "was tested again after its test had given a result", number)
+            case {"event": "FinalsEnded", "number": number, "tested": True}:
+                tested.add(number)

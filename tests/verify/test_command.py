@@ -1,0 +1,62 @@
+"""`sweep verify`: what it says, its exit code, and that it changes and runs nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import sweeps
+from tests.cli.commands import sweep
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Path:
+    """The project of the finished sweep, whose module may not be imported any more."""
+    folder = Path(shutil.copytree(finished.parents[1], tmp_path / "project"))
+    (folder / "toy.py").write_text("raise SystemExit('imported')")
+    return folder
+
+
+def state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_a_good_folder(project):
+    before = state(project)
+    done = sweep(("verify", "toy"), project, {})
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:8]] == [[f"I{n}", "ok"] for n in range(1, 9)]
+    assert lines[-1] == "results/toy: every invariant holds"
+    assert state(project) == before
+
+
+def test_a_broken_folder_exits_7(project):
+    (project / "results/toy/trials/0003/best.pt").unlink()
+    done = sweep(("verify", "toy"), project, {})
+    assert done.returncode == 7
+    assert "I7    BROKEN  the best checkpoint is whole" in done.stdout
+    assert "I7: trial 3: no checkpoint at" in done.stdout
+    assert done.stdout.endswith("results/toy: 1 finding(s) break an invariant\n")
+
+
+def test_json(project):
+    (project / "results/toy/best/selection.json").unlink()
+    (project / "results/toy/trials/0009").mkdir()
+    done = sweep(("verify", "toy", "--json"), project, {})
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["exit_code"]) == (7, 7)
+    assert [(finding["invariant"], finding["trial"]) for finding in document["findings"]] == [("I8", 3)]
+    assert [warning["trial"] for warning in document["warnings"]] == [9]
+    assert [check["invariant"] for check in document["checks"]][:8] == [f"I{n}" for n in range(1, 9)]
+
+
+def test_no_results_folder(tmp_path):
+    done = sweep(("verify", "toy"), tmp_path, {})
+    assert done.returncode == 2 and "no sweep in this folder" in done.stderr
+    with pytest.raises(sweeps.UsageError):
+        sweeps.check_invariants(tmp_path)
