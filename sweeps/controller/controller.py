@@ -149,7 +149,7 @@ class Controller:
                 engine=self._spec.engine,
                 workers=workers,
                 budget_trials=self._spec.budget.trials,
-                budget_wall=self._spec.budget.wall,
+                budget=self._spec.budget.model_dump(),
                 trials_started=len(self.records),
                 states=dict(Counter(record.state for record in self.records)),
                 best=self._spending.best,

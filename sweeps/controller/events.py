@@ -18,7 +18,7 @@ class SweepStarted:
     engine: str
     workers: int
     budget_trials: int | None
-    budget_wall: float | None  # seconds
+    budget: Mapping[str, float | None]  # all of it, as in the YAML; seconds
     trials_started: int  # in earlier runs
     states: Mapping[str, int]  # of those trials
     best: tuple[int, float] | None  # (trial, objective) of the best COMPLETE one

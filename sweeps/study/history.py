@@ -32,9 +32,10 @@ class TrialStep:
 
 @dataclass(frozen=True, slots=True)
 class TimeStep:
-    """The sweep had used ``elapsed`` seconds of wall time; ``ended`` is why it ended, if it had."""
+    """What the sweep had used: wall time, and GPUs times time; ``ended`` is why it ended, if it had."""
 
-    elapsed: float
+    elapsed: float  # seconds
+    gpu_seconds: float
     ended: str | None
 
 
@@ -69,4 +70,5 @@ def _state(record: dict[str, Any]) -> State:
 
 def _time(attribute: dict[str, Any]) -> Iterator[TimeStep]:
     if "sweeps" in attribute:
-        yield TimeStep(float(attribute["sweeps"]["elapsed"]), attribute["sweeps"]["ended"])
+        told = attribute["sweeps"]
+        yield TimeStep(float(told["elapsed"]), float(told.get("gpu_seconds", 0.0)), told["ended"])

@@ -1,7 +1,7 @@
-"""I3: no more trials were started than the budget allows, and none after its time was over.
+"""I3: no more trials and epochs than the budget allows, and no start after its time was over.
 
-A budget may be raised and lowered between runs, so each start is held against what was in force at it, as the
-run told it in events.jsonl when it began; where that is not known, against the largest that ever was.
+A budget may be raised and lowered between runs. Each new trial is held against what its run was given, as the
+run told it in events.jsonl when it began; all else against the largest that ever was in force.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sweeps.verify.finding import Check, Finding
 
 
 def the_budget_is_exact(evidence: Evidence) -> Check:
-    findings = [*_beyond_their_run(evidence), *_beyond_all(evidence), *_after_the_wall(evidence)]
-    skipped = None if evidence.history is not None else "starts after budget.wall: the study is in a database"
+    findings = [*_beyond_their_run(evidence), *_beyond_all(evidence), *_after_the_end(evidence)]
+    skipped = None if evidence.history is not None else "starts after the time was over: it is in a database"
     return Check("I3", "no trial was started beyond the budget", findings, skipped)
 
 
@@ -30,24 +30,36 @@ def _beyond_their_run(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _beyond_all(evidence: Evidence) -> Iterator[Finding]:
-    limits = [_or_inf(evidence.spec.budget.trials)]
-    limits += [_or_inf(event["budget_trials"]) for event in evidence.events_of("SweepStarted")]
-    if len(evidence.stored) > max(limits):
-        held = f"the study holds {len(evidence.stored)} trials"
-        yield Finding("I3", f"{held}, and budget.trials was never above {max(limits):.0f}")
+    used = {
+        "trials": len(evidence.stored),
+        "epochs": sum(record.epochs for record in evidence.stored),
+    }
+    for key, amount in used.items():
+        if amount > (limit := _largest(evidence, key)):
+            told = f"the study holds {amount} {key}, and budget.{key} was never above {limit:.0f}"
+            yield Finding("I3", told)
 
 
-def _after_the_wall(evidence: Evidence) -> Iterator[Finding]:
+def _after_the_end(evidence: Evidence) -> Iterator[Finding]:
     """The study's own clock, in its own order: nobody's wall clock is asked."""
-    limits = [_or_inf(evidence.spec.budget.wall)]
-    limits += [_or_inf(event.get("budget_wall")) for event in evidence.events_of("SweepStarted")]
-    used = 0.0
+    wall, gpu_hours = _largest(evidence, "wall"), _largest(evidence, "gpu_hours")
+    now = TimeStep(0.0, 0.0, None)
     for step in evidence.history or ():
         if isinstance(step, TimeStep):
-            used = step.elapsed
-        elif step.state == "RUNNING" and used >= max(limits):
-            told = f"began when {used:g} s of a budget.wall of {max(limits):g} s were used"
+            now = step
+        elif step.state == "RUNNING" and now.elapsed >= wall:
+            told = f"began when {now.elapsed:g} s of a budget.wall of {wall:g} s were used"
             yield Finding("I3", told, step.number)
+        elif step.state == "RUNNING" and now.gpu_seconds >= 3600 * gpu_hours:
+            told = f"began when {now.gpu_seconds / 3600:g} of {gpu_hours:g} budget.gpu_hours were used"
+            yield Finding("I3", told, step.number)
+
+
+def _largest(evidence: Evidence, key: str) -> float:
+    """The largest part ``key`` of the budget that was ever in force."""
+    limits = [_or_inf(getattr(evidence.spec.budget, key))]
+    limits += [_or_inf(event.get("budget", {}).get(key)) for event in evidence.events_of("SweepStarted")]
+    return max(limits)
 
 
 def _or_inf(limit: float | None) -> float:

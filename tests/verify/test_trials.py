@@ -136,19 +136,31 @@ def test_more_trials_than_any_budget_allowed(folder):
     assert "holds 4 trials, and budget.trials was never above 3" in folder.findings()[0].message
 
 
-def test_a_start_after_the_wall(folder):
-    folder.edit_yaml(budget={"trials": 4, "wall": "60s"})
-    folder.edit(folder.paths.events, lambda lines: lines[0].update(budget_wall=60.0))
-    assert folder.found() == []
+@pytest.mark.parametrize(
+    ("budget", "used"), [({"wall": 60.0}, {"elapsed": 61.0}), ({"gpu_hours": 1.0}, {"gpu_seconds": 3601.0})]
+)
+def test_a_start_after_the_time_was_over(folder, budget, used):
+    folder.edit_yaml(budget={"trials": 4} | budget)
+
+    def begin(lines):
+        lines[0]["budget"] = budget
 
     def spend(lines):
-        begun = at(lines, op_code=CREATE) + 1
-        spent = {"sweeps": {"version": 1, "elapsed": 61.0, "ended": None}}
-        lines.insert(lines.index(next(line for line in lines[begun:] if line["op_code"] == CREATE)),
-                     {**lines[1], "op_code": ATTRIBUTE, "user_attr": spent})  # fmt: skip
+        second = [i for i, line in enumerate(lines) if line["op_code"] == CREATE][1]
+        spent = {"sweeps": {"version": 1, "elapsed": 1.0, "ended": None} | used}
+        lines.insert(second, {**lines[1], "op_code": ATTRIBUTE, "user_attr": spent})
 
+    folder.edit(folder.paths.events, begin)
+    assert folder.found() == []
     folder.edit(folder.paths.journal, spend)
     assert folder.found()[0] == ("I3", 1)
+
+
+def test_more_epochs_than_any_budget_allowed(folder):
+    folder.edit(folder.paths.events, lambda lines: lines.clear())
+    folder.edit_yaml(budget={"epochs": 11})
+    assert folder.found() == [("I3", None)]
+    assert "holds 12 epochs, and budget.epochs was never above 11" in folder.findings()[0].message
 
 
 def running(folder, ended: str | None):
