@@ -112,7 +112,7 @@ class Died:
     "lost" means with its whole machine: that says nothing about the trial, which goes on elsewhere.
     """
 
-    kind: Literal["crash", "hang", "lost"]
+    kind: Literal["crash", "hang", "lost", "oom"]
     message: str  # "killed by SIGKILL", "exited with code 3", "no report for 30 s", "node 10.0.0.7 is gone"
 
 

@@ -16,10 +16,11 @@ from typing import IO, Any, Literal
 from sweeps.engines.base import Ranks
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.local.link import Link, Plan
-from sweeps.engines.local.supervisor import GRACE, KILL, TERMINATE, describe_status, receive_status
+from sweeps.engines.local.oom import OomCounter, death_of
+from sweeps.engines.local.supervisor import GRACE, KILL, TERMINATE, receive_status
 from sweeps.engines.slots import Slot
 from sweeps.engines.timeouts import Deadlines
-from sweeps.messages import Died, TrialSpec
+from sweeps.messages import TrialSpec
 from sweeps.paths import TrialPaths
 
 Message = tuple[Any, ...]
@@ -90,6 +91,7 @@ class Crew:
         self._woken.setblocking(False)
         self._wakes.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self.kills = OomCounter()
         self.members: list[Member] = []
 
     def hire(self, slot: Slot, target: str | None) -> Member:
@@ -178,7 +180,7 @@ class Crew:
 
     def _ended(self, member: Member) -> Iterator[tuple[Member, Message]]:
         yield from self._heard(member)  # what it said before its end counts
-        death = Died("crash", describe_status(receive_status(member.control)))
+        death = death_of(receive_status(member.control), self.kills)
         said = member.early_output()
         self._forget(member)
         yield member, ("ended", death, said)

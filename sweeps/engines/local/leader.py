@@ -22,8 +22,9 @@ from functools import partial
 from typing import Any, NoReturn
 
 from sweeps.engines.local.link import Link
+from sweeps.engines.local.oom import OomCounter, death_of
 from sweeps.engines.local.starter import Started, Starter
-from sweeps.engines.local.supervisor import KILL, TERMINATE, describe_status, receive_status
+from sweeps.engines.local.supervisor import KILL, TERMINATE, receive_status
 from sweeps.engines.output import cap_log
 from sweeps.messages import Died, Outcome, Raised, TrialSpec
 from sweeps.paths import TrialPaths
@@ -74,6 +75,7 @@ class _Leader:
         self._spec: TrialSpec | None = None  # the trial that runs
         self._failed: dict[int, Raised | Died] = {}  # by rank
         self._verdict_at = 0.0
+        self._kills = OomCounter()
         self._leaving = False  # whether the end of a rank is no news
         self._selector = selectors.DefaultSelector()
         self._watch(driver.connection, self._hear_driver)
@@ -184,7 +186,7 @@ class _Leader:
 
     def _see_end(self, rank: _Rank) -> None:
         self._hear(rank)  # what it said before its end counts
-        death = Died("crash", describe_status(receive_status(rank.control)))
+        death = death_of(receive_status(rank.control), self._kills)
         rank.alive = False
         self._selector.unregister(rank.control)
         if self._leaving:

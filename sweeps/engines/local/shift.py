@@ -142,6 +142,8 @@ class Shift:
             self._controller.finish(spec.number, spec.attempt, Died("hang", member.late))
             return
         self._controller.finish(spec.number, spec.attempt, outcome)
+        if isinstance(outcome, Raised):
+            self._crew.kills.forget()  # what was killed under the function has raised there
         if not fit or isinstance(outcome, Raised) or self._is_used_up(member):
             self._crew.dismiss(member)
         else:
