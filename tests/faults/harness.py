@@ -153,6 +153,10 @@ class Project:
         rows = path.read_text().split("\n")[:-1] if path.exists() else []
         return [tuple(map(int, row.split())) for row in rows]
 
+    def epochs_on_disk(self) -> list[Path]:
+        """The trials' files of reported epochs that have a line."""
+        return [path for path in self.paths.trials.glob("*/metrics.jsonl") if path.stat().st_size]
+
     def tested(self) -> list[int]:
         """The trials whose test was begun, in order."""
         path = self.folder / "tested"
