@@ -10,6 +10,7 @@ import pytest
 
 import sweeps
 from tests.cli.commands import sweep
+from tests.faults.harness import Project, wait_for
 
 
 @pytest.fixture
@@ -60,3 +61,15 @@ def test_no_results_folder(tmp_path):
     assert done.returncode == 2 and "no sweep in this folder" in done.stderr
     with pytest.raises(sweeps.UsageError):
         sweeps.check_invariants(tmp_path)
+
+
+def test_a_running_sweep_keeps_every_invariant_at_any_time(tmp_path):
+    toy = Project(tmp_path, engine="inline", fixed={"pace": 0.02}, budget={"trials": 20}, test=None)
+    driver = toy.start()
+    wait_for(lambda: toy.events("TrialStarted"))
+    looks = 0
+    while driver.process.poll() is None:
+        assert sweeps.verify.verify(toy.paths.root) == []
+        looks += 1
+    assert driver.end().code == 0 and looks >= 3
+    toy.verify()
