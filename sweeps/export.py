@@ -82,6 +82,8 @@ def best_model(checkpoint: Path) -> BestModel:
     if not checkpoint.exists():
         return BestModel(note="the trial saved no checkpoint: pass the model to trial.epochs(model=...)")
     state = Checkpoint(checkpoint).load()
+    if not isinstance(state.get("objects"), dict) or type(state.get("epoch")) is not int:
+        raise CheckpointError(f"{checkpoint} must hold what `trial.epochs` saves, and holds something else")
     modules = {name: value for name, value in state["objects"].items() if _is_module_state(value)}
     name = "model" if "model" in modules or len(modules) != 1 else next(iter(modules))
     if name not in modules:
@@ -111,7 +113,7 @@ def read_model(path: Path) -> tuple[Weights, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} must be a whole safetensors file, and is damaged: {error}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from sweeps.errors import UsageError
 
@@ -39,6 +40,12 @@ def require_database(url: str) -> None:
 
 def _sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def holds_password(url: str) -> bool:
+    """Whether an address names a password, before its host or among its options."""
+    options = parse_qsl(url.partition("?")[2], keep_blank_values=True)
+    return mask_password(url) != url or any("password" in key.lower() for key, _ in options)
 
 
 def mask_password(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from sweeps.results.layout import JSON_TEXT
+from sweeps.results.layout import is_json_text
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     """
     frame: pd.DataFrame = table.to_pandas()
     for field in table.schema:
-        if field.metadata and JSON_TEXT.items() <= field.metadata.items():
+        if is_json_text(field):
             decoded = [_decode(text) for text in table[field.name].to_pylist()]
             frame[field.name] = pd.Series(decoded, index=frame.index, dtype=object)
     return frame

@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from sweeps.paths import RunPaths, replace_file
+from sweeps.results.csv_cells import safe_table
 from sweeps.results.curves import Curves
 from sweeps.results.layout import Layout
 from sweeps.results.tables import epochs_table, trials_table
@@ -91,5 +92,5 @@ def _parquet(table: pa.Table, stamp: int | None) -> bytes:
 def csv_bytes(table: pa.Table) -> bytes:
     """``trials.csv`` of this table."""
     sink = pa.BufferOutputStream()
-    pa.csv.write_csv(table, sink)
+    pa.csv.write_csv(safe_table(table), sink)
     return bytes(sink.getvalue())
