@@ -63,10 +63,10 @@ def _line(event: Event) -> str | None:
             origin = f"trial {event.parent} after epoch {event.epoch}"
             return f"trial {event.number} goes on from {origin}: {pairs(changes)}"
         case SlotClosed():
-            failed = f"{event.failures} in a row failed there ({plain(event.error)}), and others did well"
+            failed = f"{event.failures} in a row failed there ({event.error}), and others did well"
             return f"{event.worker} gets no more trials: {failed} elsewhere"
         case SweepHalted():
-            return f"stopping: {plain(event.message)}"
+            return f"stopping: {event.message}"
         case SweepEnded():
             return f"sweep ended: {event.reason}"
     return None

@@ -29,7 +29,7 @@ def safe_table(table: pa.Table) -> pa.Table:
 
 
 def safe_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """As `safe_table`, for a DataFrame; numbers among text, as of parameters of several types, stay numbers."""
+    """As `safe_table`, for a DataFrame; numbers of a parameter of several types stay numbers."""
     columns = {safe_cell(name): frame[name] for name in frame.columns}
     safe = {name: column.map(_cell) if _may_hold_text(column) else column for name, column in columns.items()}
     return pd.DataFrame(safe)

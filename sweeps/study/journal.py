@@ -17,7 +17,9 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend
 
 from sweeps.errors import CorruptStudyError
+from sweeps.strictjson import parse_object
 
+LONGEST_LINE = 1 << 26  # bytes: far beyond what a trial, or a generation of thousands, takes
 SYNC_INTERVAL = 1.0  # seconds: the most that a power cut can take, finished trials excepted
 
 
@@ -109,10 +111,12 @@ def read_journal(path: Path) -> Iterable[dict[str, Any]]:
     """Every whole record of the journal, in order; a last line without its end is left out.
 
     Raises:
-        CorruptStudyError: a line before the last is not a JSON object.
+        CorruptStudyError: a line before the last is not a JSON object, or one is longer than 64 MiB.
     """
     with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
+            if len(line) > LONGEST_LINE:
+                raise _corrupt(path, number)
             if not line.endswith(b"\n"):
                 return
             yield _parse(path, number, line)
@@ -120,10 +124,10 @@ def read_journal(path: Path) -> Iterable[dict[str, Any]]:
 
 def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = parse_object(line)
     except ValueError as error:
         raise _corrupt(path, number) from error
-    if not isinstance(record, dict) or "op_code" not in record:
+    if type(record.get("op_code")) is not int:
         raise _corrupt(path, number)
     return record
 
