@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeps.errors import RefusedError
 from sweeps.messages import TrialSpec
-from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
+from sweeps.paths import BestPaths, RunPaths, TrialPaths, is_inside, replace_file
+from sweeps.results.choices import read_choice
 from sweeps.results.lineage import Segment
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner
@@ -69,17 +71,27 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
 
     Raises:
         CheckpointError: the winner's checkpoint is damaged.
+        RefusedError: a file of ``best/`` is a link out of the results folder.
     """
     best = paths.best
     if released(best) == winner.number:
         for file in (best.model, best.config, best.schedule, best.metrics, best.test):
             if file.exists():
-                shutil.copy(file, target)
+                _copy(file, target, paths)
         return
     from sweeps.export import export_model
 
     files, note = export_model(trial_spec(spec, winner), target, spec.export)
     write_descriptions(BestPaths(target), spec, winner, Exported(files, note))
+
+
+def _copy(file: Path, target: Path, paths: RunPaths) -> None:
+    if not is_inside(file, paths.root):
+        raise RefusedError(
+            f"{file}: what is exported must lie in the results folder, and this is a link out of it: put the "
+            "file itself there"
+        )
+    shutil.copy(file, target)
 
 
 def _segment(part: Segment) -> dict[str, Any]:
@@ -94,17 +106,9 @@ def metrics_at(winner: Winner) -> Mapping[str, float]:
 
 def released(best: BestPaths) -> int | None:
     """The number of the trial whose bundle it is; None if there is no whole one."""
-    record = read_json(best.metrics)
+    record = read_choice(best.metrics)
     return None if record is None else int(record["trial"])
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     replace_file(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file, None if there is no file."""
-    if not path.exists():
-        return None
-    data: dict[str, Any] = json.loads(path.read_bytes())
-    return data

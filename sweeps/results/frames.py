@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
+from sweeps.errors import CorruptStudyError
 from sweeps.results.layout import is_json_text
+from sweeps.strictjson import parse_json
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -26,4 +27,10 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _decode(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+    try:
+        return None if text is None else parse_json(text)
+    except ValueError as error:
+        raise CorruptStudyError(
+            "a table must hold JSON where a parameter has values of several types, and does not: remove "
+            "trials.parquet, which is made anew"
+        ) from error

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         cut_torn_line(path)
-        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  closed by `close`
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = open(descriptor, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  closed by `close`
 
     def __call__(self, event: Event) -> None:
         line = _line(event)

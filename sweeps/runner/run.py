@@ -33,11 +33,13 @@ from sweeps.runner.folder import (
     has_begun,
     keep_changes,
     read_folder,
+    recorded_places,
     refuse_changes,
     search_path,
     source_warning,
 )
 from sweeps.runner.signals import Signals
+from sweeps.runner.trust import code_places
 from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import StudyStore, TrialRecord, read_end, read_records
@@ -119,7 +121,7 @@ def run(
         if has_begun(paths):
             before, manifest = read_folder(paths)
             refuse_changes(before.difference(spec), paths)
-            manifest = found_from_here(manifest, search_path(spec))
+            manifest = found_from_here(recorded_places(paths, manifest), search_path(spec))
         else:
             manifest = create_folder(paths, spec, command)
         return _execute(_Run(spec, paths, manifest, address, list(observers)))
@@ -186,7 +188,8 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
 
 def _found(paths: RunPaths, overrides: Sequence[str] = (), address: str | None = None) -> _Run:
     spec, manifest = read_folder(paths, overrides)
-    return _Run(spec, paths, found_from_here(manifest, [Path.cwd()]), address)
+    places, notes = code_places(paths, spec)
+    return _Run(spec, paths, found_from_here(recorded_places(paths, manifest), places), address, notes=notes)
 
 
 def _execute(run: _Run) -> RunResult:

@@ -132,7 +132,7 @@ def checked_progress(attributes: Any) -> Mapping[str, Any]:
     )
     if not whole:
         raise CorruptStudyError(
-            "the study's own attributes must be what `sweep` wrote (version, elapsed, ended, ...), and are not: "
+            "the study's attributes must be what `sweep` wrote (version, elapsed, ended, ...), and are not: "
             "restore study.journal from a backup"
         )
     checked: Mapping[str, Any] = attributes

@@ -144,7 +144,8 @@ def _refuse_compressed(data: bytes) -> None:
 
 
 def _write_durably(path: Path, data: memoryview) -> None:
-    with open(path, "wb") as file:
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
