@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sweeps.engines.base import Job
 
 Weights = dict[str, "torch.Tensor"]
+_UNFOLDED = 2**30  # bytes
 _COMPILED = "_orig_mod."  # torch.compile puts this before every name of the module it wraps
 
 
@@ -92,6 +93,7 @@ def best_model(checkpoint: Path) -> BestModel:
             note="exactly one object of the checkpoint, or the one called model, must have a state_dict of "
             f"tensors, as an nn.Module has; found {held}: pass the one to export as trial.epochs(model=...)"
         )
+    _refuse_unfolding(modules[name], checkpoint)
     return BestModel(_weights(modules[name]), state["epoch"])
 
 
@@ -142,6 +144,18 @@ def _is_module_state(state: Any) -> bool:
             for name, value in state.items()
         )
     )
+
+
+def _refuse_unfolding(state: Mapping[str, Any], checkpoint: Path) -> None:
+    """A tensor may repeat what it stores; one number that stands for terabytes is nobody's model."""
+    import torch
+
+    for name, value in state.items():
+        if isinstance(value, torch.Tensor) and value.nbytes > value.untyped_storage().nbytes() + _UNFOLDED:
+            raise CheckpointError(
+                f"{checkpoint}: a tensor must hold its values, 1 GiB of repeated ones aside, and {name} "
+                f"would unfold to {value.nbytes:,} bytes"
+            )
 
 
 def _weights(state: Mapping[str, Any]) -> Weights:

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 from sweeps.errors import UsageError
 
 # The user name must not hold "/", or a password-free address with "@" further on would match.
-_USER_PASSWORD = re.compile(r"(://[^\s/:@]*:)\S*(?=@)")
+_USER = re.compile(r"://[^\s/:@]*:")
+_WORD = re.compile(r"\S+")
 _QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&\s]*", re.IGNORECASE)
 
 
@@ -50,4 +51,11 @@ def holds_password(url: str) -> bool:
 
 def mask_password(text: str) -> str:
     """``text`` with the password of any database address in it replaced by ``***``."""
-    return _QUERY_PASSWORD.sub(r"\1***", _USER_PASSWORD.sub(r"\1***", text))
+    return _QUERY_PASSWORD.sub(r"\1***", _WORD.sub(_without_password, text)) if "://" in text else text
+
+
+def _without_password(word: re.Match[str]) -> str:
+    """From the first user's name to the last "@": a password may hold any character but a space."""
+    at = word[0].rfind("@")
+    user = _USER.search(word[0], 0, max(at, 0))
+    return f"{word[0][: user.end()]}***{word[0][at:]}" if user else word[0]

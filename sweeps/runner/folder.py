@@ -55,12 +55,12 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
         RefusedError: what is to be written there is a link that leads elsewhere.
         UsageError: the folder cannot be made.
     """
+    refuse_links(paths)
     try:
         if fresh and is_sweep(paths):
             with RunLock(paths.lock):
                 move_aside(paths)
         paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        refuse_links(paths)
         return RunLock(paths.lock).acquire()
     except OSError as error:
         raise UsageError(

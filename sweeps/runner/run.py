@@ -12,7 +12,7 @@ from pathlib import Path
 from sweeps.controller import Controller, Event, Observer, Ticked, cause_of
 from sweeps.engines import Engine, EngineSettings, create_engine, hand_over
 from sweeps.engines.output import last_lines
-from sweeps.errors import NoUsableTrialError, RefusedError, SweepError, UsageError
+from sweeps.errors import CorruptStudyError, NoUsableTrialError, RefusedError, SweepError, UsageError
 from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
@@ -281,7 +281,7 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         return None, 6
     try:
         winner = finalise(run.paths, run.spec, controller.records, engine, observers=run.observers)
-    except NoUsableTrialError as error:
+    except (NoUsableTrialError, CorruptStudyError) as error:
         run.notes.append(str(error))
         return None, error.exit_code
     except RefusedError as error:
