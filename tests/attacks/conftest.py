@@ -1,4 +1,4 @@
-"""A victim: a small finished sweep with all that a results folder can hold, and commands run on copies of it."""
+"""A victim: a small finished sweep with all that a results folder can hold; commands run on copies of it."""
 
 from __future__ import annotations
 
