@@ -84,14 +84,13 @@ def finalise(
     function = spec.test if test is None else None
     _tell(observers, FinalsStarted(time.time(), winner.number, function))
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
-    gave = result.value is not None and result.value["test"] is not None
-    _tell(observers, FinalsEnded(time.time(), winner.number, tested=gave))
     _describe(paths.best, spec, winner, result)
-    if test is None and result.value is not None and gave:
+    if test is None and result.value is not None and result.value["test"] is not None:
         test = _entry({**selection, "metrics": strict(result.value["test"]), "time": _now()})
     if test is not None:
         history = [entry for entry in selection.get("history", []) if entry != test]
         write_json(paths.best.test, {**test, "history": history})
+    _tell(observers, FinalsEnded(time.time(), winner.number, tested=test is not None))
     return find_winner(paths, spec, records)
 
 
