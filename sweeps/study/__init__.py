@@ -4,11 +4,12 @@ from sweeps.study.generations import Descent, Generation
 from sweeps.study.history import TimeStep, TrialStep, read_history
 from sweeps.study.journal import cut_torn_line
 from sweeps.study.lock import RunLock, is_locked
-from sweeps.study.reader import read_end, read_records, read_stored
+from sweeps.study.reader import STOPPED, read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.store import StudyStore
 
 __all__ = [
+    "STOPPED",
     "Descent",
     "Generation",
     "Inheritance",

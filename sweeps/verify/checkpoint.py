@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sweeps.errors import CheckpointError, NoUsableTrialError
+from sweeps.errors import CheckpointError, CorruptStudyError, NoUsableTrialError
 from sweeps.export import best_model, read_model, same_weights
 from sweeps.paths import TrialPaths, checksum_path
-from sweeps.results.bundle import read_json, released
+from sweeps.results.bundle import released
+from sweeps.results.choices import read_choice
 from sweeps.results.winner import choose
 from sweeps.trial.checkpoint import Checkpoint
 from sweeps.verify.evidence import Evidence
@@ -47,10 +48,10 @@ def _export(evidence: Evidence) -> Iterator[Finding]:
         number = released(best)
         if number is None:  # there is no whole bundle
             return
-        exported = (read_json(best.metrics) or {})["export"]
+        exported = (read_choice(best.metrics) or {})["export"]
         if best.model.name in exported:
             yield from _difference(evidence, number)
-    except (ValueError, KeyError, TypeError) as error:
+    except (CorruptStudyError, KeyError, TypeError) as error:
         yield Finding(
             "I7", f"best/{best.metrics.name} must hold what the export wrote, and does not: {error!r}"
         )

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sweeps.results.bundle import read_json
+from sweeps.errors import CorruptStudyError
+from sweeps.results.choices import read_choice
+from sweeps.study import STOPPED
 from sweeps.verify.evidence import Evidence
 from sweeps.verify.finding import Check, Finding
 
@@ -20,9 +22,9 @@ _Choice = Mapping[str, Any]
 def the_test_is_done_once(evidence: Evidence) -> Check:
     best = evidence.paths.best
     try:
-        test, selection = read_json(best.test), read_json(best.selection)
+        test, selection = read_choice(best.test), read_choice(best.selection)
         findings = [*_unselected(test, selection), *_repeated(test or selection)]
-    except (ValueError, KeyError, TypeError) as error:
+    except (CorruptStudyError, KeyError, TypeError) as error:
         findings = [Finding("I8", f"test.json and selection.json must hold what was written: {error!r}")]
     return Check("I8", _WHAT, [*findings, *_replayed(evidence)])
 
@@ -58,7 +60,7 @@ def _replayed(evidence: Evidence) -> Iterator[Finding]:
             case {"event": "SweepStarted"}:
                 may_test = False
             case {"event": "SweepEnded", "reason": reason}:
-                may_test = reason != "interrupted"
+                may_test = reason not in STOPPED
             case {"event": "FinalsStarted", "number": number, "test": str()}:
                 if not may_test:
                     yield Finding("I8", "was tested while its sweep had not ended", number)
