@@ -84,6 +84,7 @@ class Controller:
         observers: called with every event, in order.
         clock: replaced by a virtual one in simulations.
         hand_over: gives a trial of a population another one's checkpoint.
+        source: sha256 of the training function's source, kept with every trial.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Controller:
         observers: Sequence[Observer] = (),
         clock: Clock | None = None,
         hand_over: HandOver = link_checkpoint,
+        source: str = "",
     ) -> None:
         self._spec = spec
         self._paths = paths
@@ -105,6 +107,7 @@ class Controller:
         self._policy = policy_of(pruner, spec, paths, store, hand_over)
         self._observers = observers
         self._clock = clock or Clock()
+        self._source = source
         self._proposals = Proposals(spec.space, sampler, spec.enqueue, spec.seed)
         self._distributions = {p.name: distribution(p.domain) for p in spec.space.parameters}
         self._domains = {p.name: p.domain for p in spec.space.parameters}
@@ -130,9 +133,10 @@ class Controller:
             workers: how many trials the engine runs at once.
             gpus: GPUs of one trial.
         """
-        for record in self.records:
+        inside = [record for record in self.records if not record.outside]
+        for record in inside:
             self._proposals.visit(record.params_at(1))
-        self._pruner.replay(self.records)
+        self._pruner.replay(inside)
         for record in self.records:
             if record.state == "RUNNING":
                 self._take_up(record)
@@ -238,7 +242,8 @@ class Controller:
         return Exhausted(reason)
 
     def _enter(self, params: dict[str, Any], attributes: Mapping[str, Any], worker: str) -> TrialSpec:
-        record = TrialRecord(len(self.records), params, worker=worker, started=self._clock.time())
+        started, source = self._clock.time(), self._source
+        record = TrialRecord(len(self.records), params, worker=worker, started=started, source=source)
         clear_leftovers(self._paths.trial(record.number).directory)
         stored = {name: to_optuna(self._domains[name], value) for name, value in params.items()}
         self._store.enter(record, stored, {name: self._distributions[name] for name in params}, attributes)
@@ -250,6 +255,8 @@ class Controller:
         record.state, record.stop_reason, record.error = "RUNNING", None, None
         record.attempt += 1
         record.worker = worker
+        if not record.values:
+            record.source = self._source
         self._store.restart(record)
         return self._launch(record)
 

@@ -41,7 +41,7 @@ def load(directory: str | Path) -> Results:
             f"{directory}: a results folder holds a resolved.yaml, and this has none: "
             "give the folder that `sweep run` wrote, such as results/cnn"
         )
-    return Results(paths, load_spec(paths.resolved_yaml))
+    return Results(paths, load_spec(paths.current(paths.resolved_yaml)))
 
 
 class Results:

@@ -6,10 +6,12 @@ from sweeps.study.journal import cut_torn_line
 from sweeps.study.lock import RunLock, is_locked
 from sweeps.study.reader import STOPPED, read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
-from sweeps.study.store import StudyStore
+from sweeps.study.rewrite import back_up, write_edited
+from sweeps.study.store import STUDY_VERSION, StudyStore
 
 __all__ = [
     "STOPPED",
+    "STUDY_VERSION",
     "Descent",
     "Generation",
     "Inheritance",
@@ -18,6 +20,7 @@ __all__ = [
     "TimeStep",
     "TrialRecord",
     "TrialStep",
+    "back_up",
     "best_of",
     "cut_torn_line",
     "is_better",
@@ -26,4 +29,5 @@ __all__ = [
     "read_history",
     "read_records",
     "read_stored",
+    "write_edited",
 ]

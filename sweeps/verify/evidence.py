@@ -66,7 +66,8 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
     events, torn = _events(paths.events)
     of = (paths, spec.name, spec.metric.goal, spec.storage)
     stored = read_stored(*of)
-    in_journal = spec.storage is None and paths.journal.exists()
+    journal = paths.current(paths.journal)
+    in_journal = spec.storage is None and journal.exists()
     return Evidence(
         paths=paths,
         spec=spec,
@@ -76,7 +77,7 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
         stored=stored,
         shown=read_records(*of),
         table=_states(paths, spec),
-        history=[*read_history(paths.journal, spec.name)] if in_journal else None,
+        history=[*read_history(journal, spec.name)] if in_journal else None,
         ended=read_end(paths, spec.name, spec.storage),
         driven=driven or is_locked(paths.lock),
     )
