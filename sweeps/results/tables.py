@@ -141,6 +141,12 @@ def _timestamps(seconds: npt.NDArray[np.generic]) -> pa.Array:
     return pa.array(microseconds).cast(_TIMESTAMP)
 
 
+def schemas(layout: Layout) -> tuple[pa.Schema, pa.Schema]:
+    """(trials, epochs): the columns that every such table has."""
+    epochs = epochs_table([], layout)
+    return trials_table([], epochs, {}, layout).schema, epochs.schema
+
+
 def fits(schema: pa.Schema, wanted: pa.Schema) -> bool:
     """Whether a table has the columns ``wanted``, in order; metrics and facts, which no spec names, may stand
     anywhere among them.

@@ -36,8 +36,8 @@ def _damage(paths: TrialPaths, number: int, epoch: int) -> Iterator[Finding]:
     except CheckpointError as error:
         yield Finding("I7", str(error), number)
         return
-    if state["epoch"] != epoch:
-        told = f"{paths.best.name} holds epoch {state['epoch']}, and the best of the study is {epoch}"
+    if state.get("epoch") != epoch:
+        told = f"{paths.best.name} holds epoch {state.get('epoch')}, and the best of the study is {epoch}"
         yield Finding("I7", told, number)
 
 
@@ -48,13 +48,10 @@ def _export(evidence: Evidence) -> Iterator[Finding]:
         number = released(best)
         if number is None:  # there is no whole bundle
             return
-        exported = (read_choice(best.metrics) or {})["export"]
-        if best.model.name in exported:
+        if best.model.name in (read_choice(best.metrics) or {}).get("export", ()):
             yield from _difference(evidence, number)
-    except (CorruptStudyError, KeyError, TypeError) as error:
-        yield Finding(
-            "I7", f"best/{best.metrics.name} must hold what the export wrote, and does not: {error!r}"
-        )
+    except CorruptStudyError as error:
+        yield Finding("I7", str(error))
 
 
 def _difference(evidence: Evidence, number: int) -> Iterator[Finding]:

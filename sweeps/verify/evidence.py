@@ -6,15 +6,14 @@ that are read first must be found in the study that is read after them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sweeps.paths import RunPaths
 from sweeps.results import Results
 from sweeps.spec import SweepSpec
+from sweeps.strictjson import parse_object
 from sweeps.study import (
     TimeStep,
     TrialRecord,
@@ -25,8 +24,9 @@ from sweeps.study import (
     read_records,
     read_stored,
 )
+from sweeps.verify.events import Event, is_event
 
-Event = Mapping[str, Any]
+__all__ = ["Event", "Evidence", "gather"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
         stored=stored,
         shown=read_records(*of),
         table=_states(paths, spec),
-        history=[*read_history(journal, spec.name)] if in_journal else None,
+        history=read_history(journal, spec.name) if in_journal else None,
         ended=read_end(paths, spec.name, spec.storage),
         driven=driven or is_locked(paths.lock),
     )
@@ -96,10 +96,10 @@ def _events(path: Path) -> tuple[list[Event], int]:
     torn = 0
     for line in path.read_bytes().splitlines():
         try:
-            event = json.loads(line)
+            event = parse_object(line)
         except ValueError:
-            event = None
-        if isinstance(event, dict) and "event" in event:
+            event = {}
+        if is_event(event):
             events.append(event)
         else:
             torn += 1
