@@ -140,6 +140,9 @@ class Controller:
         for record in self.records:
             if record.state == "RUNNING":
                 self._take_up(record)
+            elif record.state == "INTERRUPTED" and self._catch_up(record):
+                record.stop_reason = "interrupted"  # it ran on: a pause that it had come to is behind it
+                self._store.requeue(record)
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
         self._write_progress()  # it may have ended before, and does no more
         self._store.sync()
@@ -162,12 +165,18 @@ class Controller:
 
     def _take_up(self, record: TrialRecord) -> None:
         """A trial that a dead driver left RUNNING: a decision it had taken stands, else it goes on."""
-        metric = self._spec.metric
-        for epoch, value in missing_epochs(self._paths.trial(record.number).metrics, record, metric.name):
-            record.observe(epoch, value, metric.goal)
-            self._store.write_epoch(record.number, epoch, value)
+        self._catch_up(record)
         stop = Stop(record.stop_reason) if record.stop_reason else None
         self._settle(record, verdict_of(record, stop, Interrupted()))
+
+    def _catch_up(self, record: TrialRecord) -> bool:
+        """Take in what the study lost of a trial's epochs; returns whether it had lost any."""
+        metric = self._spec.metric
+        missing = list(missing_epochs(self._paths.trial(record.number).metrics, record, metric.name))
+        for epoch, value in missing:
+            record.observe(epoch, value, metric.goal)
+            self._store.write_epoch(record.number, epoch, value)
+        return bool(missing)
 
     # --- ask --------------------------------------------------------------------------------
 

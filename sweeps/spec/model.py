@@ -76,7 +76,7 @@ _DURATION = r"(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"
 
 
 def _duration_schema(least: str, before: str) -> WithJsonSchema:
-    """What `_seconds` reads, ``least`` being the keyword for 0, and ``before`` what a text must begin with."""
+    """What `_seconds` reads; ``least`` is the keyword for 0, ``before`` what a text begins with."""
     text = {"type": "string", "pattern": f"^{before}{_DURATION}", "minLength": 2}
     return WithJsonSchema({"anyOf": [{"type": "number", least: 0}, text]})
 

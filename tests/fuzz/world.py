@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.controller import Controller
 from sweeps.messages import (
     Continue,
     Decision,
@@ -32,11 +31,9 @@ from sweeps.messages import (
     Wait,
 )
 from sweeps.paths import RunPaths, TrialPaths, checksum_path, replace_file
-from sweeps.pruners import build_pruner
-from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import RunLock, StudyStore, TrialRecord, read_end, read_records
-from tests.controller.harness import FakeTime
+from tests.controller.harness import FakeTime, started
 
 LOSSES = 3  # more machines than epochs that a trial may lose
 
@@ -99,15 +96,7 @@ class World:
         before = self.paths.journal.stat().st_size if self.paths.journal.exists() else 0
         self.store = WatchedStore.open(self.paths, spec.name, goal)
         self.store.synced = max(self.store.synced, before)
-        sampler = build_sampler(
-            spec.sampler.name, spec.sampler.options, space=spec.space, seed=0, parallel=True, store=self.store
-        )
-        pruner = build_pruner(
-            spec.pruner.name, spec.pruner.options, goal=goal, epochs=spec.epochs, store=self.store
-        )
-        clock = self.time.clock()
-        self.controller = Controller(spec, self.paths, self.store, sampler, pruner, clock=clock)
-        self.controller.start(workers=3)
+        self.controller = started(self.paths, spec, self.store, self.time, workers=3)
         assert not any(record.state == "RUNNING" for record in self.records)
         assert self.controller.elapsed <= self.spent + 1e-3
         for record in self.records:
@@ -184,7 +173,8 @@ class World:
         assert spec.attempt == self.attempts.get(spec.number, 0) + 1
         assert (spec.attempt == 1) == (spec.number >= before)
         self.attempts[spec.number] = spec.attempt
-        self.running[spec.number] = Run(spec, self._restored(spec))
+        self.running[spec.number] = run = Run(spec, self._restored(spec))
+        assert self.records[spec.number].epochs >= run.epoch  # what was saved was reported
 
     def _restored(self, spec: TrialSpec) -> int:
         """The epoch that the attempt goes on behind."""
@@ -248,10 +238,9 @@ class World:
 
     def finish(self, number: int, outcome: Outcome) -> None:
         run, record = self.running.pop(number), self.records[number]
-        pause_at = run.spec.pause_at
-        paused = pause_at is not None and pause_at == (run.last[0] if run.last else record.epochs)
-        if isinstance(outcome, Returned) and paused and run.epoch != pause_at:
-            outcome = Interrupted()  # a worker comes back when it is there, be it by what it restored
+        paused = run.epoch == run.spec.pause_at
+        if isinstance(outcome, Returned) and run.spec.pause_at is not None and not paused:
+            outcome = Interrupted()  # its function comes back where it is to pause, be it by what it restored
         if isinstance(outcome, Returned) and paused and run.stop is None:
             save(self.paths.trial(number), run.epoch)
         expected = self._expected(number, run, outcome, paused)
