@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sweeps.controller import Event, FinalsEnded, FinalsStarted, Observer
 from sweeps.engines.base import Job, JobResult
-from sweeps.errors import RefusedError, SweepError
+from sweeps.errors import DiskFullError, RefusedError, SweepError
 from sweeps.messages import Died, Outcome, Raised
 from sweeps.paths import BestPaths, RunPaths
 from sweeps.results.bundle import (
@@ -86,12 +86,12 @@ def finalise(
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
     gave = result.value is not None and result.value["test"] is not None
     _tell(observers, FinalsEnded(time.time(), winner.number, tested=gave))
-    _describe(paths.best, spec, winner, result)
     if test is None and result.value is not None and gave:
         test = _entry({**selection, "metrics": strict(result.value["test"]), "time": _now()})
     if test is not None:
         history = [entry for entry in selection["history"] if entry != test]
         write_json(paths.best.test, {**test, "history": history})
+    _describe(paths.best, spec, winner, result)
     return find_winner(paths, spec, records)
 
 
@@ -156,6 +156,8 @@ def _describe(best: BestPaths, spec: SweepSpec, winner: Winner, result: JobResul
 def _raise_failure(outcome: Outcome, spec: SweepSpec, winner: Winner) -> None:
     if not isinstance(outcome, Raised | Died):
         return
+    if outcome.kind == "disk":
+        raise DiskFullError(outcome.message)
     what = (
         f"the test of trial {winner.number} by {spec.test}"
         if spec.test

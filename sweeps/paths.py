@@ -155,6 +155,11 @@ def previous_path(checkpoint: Path) -> Path:
     return checkpoint.with_name(f"{checkpoint.stem}.prev{checkpoint.suffix}")
 
 
+def aside_path(checkpoint: Path) -> Path:
+    """Where a new ``checkpoint`` is written until it is whole."""
+    return checkpoint.with_name(f".{checkpoint.name}.tmp")
+
+
 def rotated_path(log: Path) -> Path:
     """Where the end of a long ``log`` is kept when it is begun anew: log.1.txt."""
     return log.with_name(f"{log.stem}.1{log.suffix}")
@@ -164,11 +169,22 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write ``data`` to ``path`` so that a reader sees the old or the new content, never a part.
 
     Unless ``durable``, which waits for the disk, that holds for processes that die but not for a power cut.
+    An OSError names ``path``.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(aside, "wb") as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
+    write_aside(aside, data, path, durable=durable)
     aside.replace(path)
+
+
+def write_aside(aside: Path, data: bytes | memoryview, path: Path, *, durable: bool = True) -> None:
+    """Write ``data`` to ``aside``, which is to become ``path``; what does not fit on the disk is removed."""
+    try:
+        with open(aside, "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise

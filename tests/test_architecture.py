@@ -25,7 +25,7 @@ LAYERS = [
     {"sweeps.study"},
     {"sweeps.space", "sweeps.components", "sweeps.seeding", "sweeps.urls"},
     {"sweeps.trial"},
-    {"sweeps.messages", "sweeps.paths", "sweeps.errors"},
+    {"sweeps.messages", "sweeps.paths", "sweeps.errors", "sweeps.disk", "sweeps.lines"},
 ]
 HOMES = {
     "optuna": ("sweeps.study", "sweeps.space.distributions", "sweeps.samplers", "sweeps.pruners"),
@@ -115,6 +115,7 @@ def test_the_names_of_the_api_are_frozen():
     assert sweeps.__all__ == [
         "CheckpointError",
         "CorruptStudyError",
+        "DiskFullError",
         "Infeasible",
         "LockedError",
         "NoUsableTrialError",

@@ -41,6 +41,7 @@ from sweeps.messages import (
     Exhausted,
     Interrupted,
     Outcome,
+    Raised,
     Stop,
     TrialSpec,
     Wait,
@@ -121,6 +122,7 @@ class Controller:
         self._progress_written = self._clock.monotonic()
         self.interrupted = False
         self.halt_reason: str | None = None  # why it was interrupted from within
+        self.halt_message: str | None = None
         self.end_reason: str | None = None
 
     def start(self, workers: int, gpus: float = 0.0) -> None:
@@ -339,6 +341,8 @@ class Controller:
             self._spending.ended(record, self.records)
         self._emit(TrialEnded(self._clock.time(), record, retry, verdict, self._spending.best))
         self._draw_conclusions(record, verdict)
+        if isinstance(outcome, Raised) and outcome.kind == "disk" and not self.interrupted:
+            self.halt("disk", outcome.message)
 
     def _draw_conclusions(self, record: TrialRecord, verdict: Verdict) -> None:
         """What an attempt's end means for its slot, and for the sweep."""
@@ -410,7 +414,7 @@ class Controller:
 
     def halt(self, reason: str, message: str) -> None:
         """`interrupt` from within; ``message`` is for people: the rule, what was found."""
-        self.halt_reason = reason
+        self.halt_reason, self.halt_message = reason, message
         self.interrupt()
         self._emit(SweepHalted(self._clock.time(), reason, message))
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from sweeps.disk import full_disk
 from sweeps.environment import describe
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.paths import RunPaths, replace_file, shown
@@ -47,6 +48,7 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
     Raises:
         LockedError: another driver holds it.
         UsageError: the folder cannot be made.
+        OSError: the disk is full.
     """
     try:
         if fresh and is_sweep(paths):
@@ -55,6 +57,8 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
         paths.root.mkdir(parents=True, exist_ok=True)
         return RunLock(paths.lock).acquire()
     except OSError as error:
+        if full_disk(error) is not None:
+            raise
         raise UsageError(
             f"{shown(paths.root)}: results must go to a folder that can be written: {error.strerror}; "
             "choose another with --results"

@@ -12,7 +12,7 @@ from pathlib import Path
 from sweeps.controller import Controller, Event, Observer, Ticked, cause_of
 from sweeps.engines import Engine, EngineSettings, create_engine, hand_over
 from sweeps.engines.output import last_lines
-from sweeps.errors import NoUsableTrialError, RefusedError, SweepError, UsageError
+from sweeps.errors import DiskFullError, NoUsableTrialError, RefusedError, SweepError, UsageError
 from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
@@ -37,6 +37,7 @@ from sweeps.runner.folder import (
     search_path,
     source_warning,
 )
+from sweeps.runner.room import disk_trouble, require_start, system_refusals
 from sweeps.runner.signals import Signals
 from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
@@ -51,7 +52,7 @@ _LOG_LINES = 20
 class RunResult:
     """How a run ended.
 
-    ``reason``: budget.<the part of it that was spent> | space exhausted | interrupted | breaker.
+    ``reason``: budget.<the part of it that was spent> | space exhausted | interrupted | breaker | disk.
     ``states``: number of trials by state. ``notes``: what the user should read, one line or more each.
     """
 
@@ -115,7 +116,8 @@ def run(
     spec = with_absolute_storage(load_spec(Path(path), overrides))
     check_runnable(spec, search_path(spec), address)
     paths = RunPaths((Path(results) / spec.name).absolute())
-    with claim(paths, fresh):
+    require_start(paths)
+    with system_refusals(paths), claim(paths, fresh):
         if has_begun(paths):
             before, manifest = read_folder(paths)
             refuse_changes(before.difference(spec), paths)
@@ -142,7 +144,8 @@ def resume(
     refuse_inside_import()
     paths = RunPaths(Path(directory).absolute())
     read_folder(paths, overrides)  # says what is wrong before the folder is touched
-    with claim(paths):
+    require_start(paths)
+    with system_refusals(paths), claim(paths):
         this = _found(paths, overrides, address)
         this.observers.extend(observers)
         check_runnable(this.spec, this.places, address)
@@ -166,7 +169,7 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
         raise UsageError("--again must give the reason for a second test, and it is empty: write one")
     paths = RunPaths(Path(directory).absolute())
     read_folder(paths)
-    with claim(paths), ExitStack() as stack:
+    with system_refusals(paths), claim(paths), ExitStack() as stack:
         this = _found(paths, address=address)
         spec = this.spec
         if spec.test is None:
@@ -199,9 +202,12 @@ def _execute(run: _Run) -> RunResult:
         store = _open_study(run, stack)
         controller, writer = _open_controller(run, store, engine, stack)
         signals.on_stop(controller.interrupt)
-        _run_trials(run, controller, engine, writer)
-        signals.on_stop(engine.kill)  # from here on there is nothing left to stop in good order
-        winner, code = _finish(run, controller, engine)
+        try:
+            _run_trials(run, controller, engine, writer)
+            signals.on_stop(engine.kill)  # from here on there is nothing left to stop in good order
+            winner, code = _finish(run, controller, engine)
+        except (OSError, DiskFullError) as error:
+            return _stopped_by_disk(run, controller.halt_message or _trouble(run, error))
         signals.closing()
         return _result(run, controller, winner, code, signals.received)
 
@@ -273,6 +279,9 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
     if controller.end_reason == "interrupted":
         run.notes.append(f"interrupted; to go on: {resume}")
         return None, 130
+    if controller.end_reason == "disk":
+        run.notes.append(_free_space(run, controller.halt_message or "the disk is full"))
+        return None, DiskFullError.exit_code
     if controller.end_reason == controller.halt_reason:
         run.notes.append(f"stopped by the {controller.halt_reason}; to go on when that is mended: {resume}")
         return None, 6
@@ -285,6 +294,8 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.
         run.notes.append(str(error))
         return None, 0
+    except DiskFullError:
+        raise
     except SweepError as error:
         run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")
         return None, 3
@@ -296,6 +307,28 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
     if note:
         run.notes.append(f"no model was exported: {note}")
     return winner, 0
+
+
+def _trouble(run: _Run, error: OSError | DiskFullError) -> str:
+    message = disk_trouble(error, run.paths)
+    if message is None:
+        raise error
+    return message
+
+
+def _stopped_by_disk(run: _Run, message: str) -> RunResult:
+    """Where the driver itself could not write: nothing more is written, and the study says what became of
+    the trials. Those that ran are taken up as they are after a kill.
+    """
+    spec = run.spec
+    records = read_records(run.paths, spec.name, spec.metric.goal, spec.storage)
+    ended: Counter[str] = Counter(record.state if record.ended else "INTERRUPTED" for record in records)
+    notes = (*run.notes, _free_space(run, message))
+    return RunResult(run.paths.root, spec, "disk", dict(ended), DiskFullError.exit_code, notes=notes)
+
+
+def _free_space(run: _Run, message: str) -> str:
+    return f"{message}; free some space, and go on: sweep resume {shown(run.paths.root)}"
 
 
 def _result(

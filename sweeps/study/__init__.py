@@ -2,7 +2,6 @@
 
 from sweeps.study.generations import Descent, Generation
 from sweeps.study.history import TimeStep, TrialStep, read_history
-from sweeps.study.journal import cut_torn_line
 from sweeps.study.lock import RunLock, is_locked
 from sweeps.study.reader import read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
@@ -18,7 +17,6 @@ __all__ = [
     "TrialRecord",
     "TrialStep",
     "best_of",
-    "cut_torn_line",
     "is_better",
     "is_locked",
     "read_end",

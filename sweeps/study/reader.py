@@ -13,6 +13,7 @@ from sweeps.study.journal import ReadOnlyBackend
 from sweeps.study.lock import is_locked
 from sweeps.study.record import TrialRecord
 from sweeps.study.store import open_database, record_of, study_attributes, study_name
+from sweeps.study.whole import ended_trials, refuse_lost, refusing_damage
 from sweeps.urls import require_database
 
 STOPPED = ("interrupted", "breaker", "disk")  # reasons for which a sweep ends before it is done
@@ -26,7 +27,9 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
     Raises:
         CorruptStudyError: the study does not read back.
     """
+    ended = ended_trials(paths)
     records = read_stored(paths, name, goal, url)
+    refuse_lost(paths, ended, records, url)
     if not is_locked(paths.lock):
         for record in records:
             if record.state == "RUNNING":
@@ -35,13 +38,16 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
 
 
 def read_stored(paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> list[TrialRecord]:
-    """As `read_records`, but in the states that are written: a dead driver's trials are RUNNING."""
+    """As `read_records`, but in the states that are written, and whatever is lost: a dead driver's trials are
+    RUNNING.
+    """
     found = _find(paths, name, url)
     if found is None:
         return []
     storage, study_id = found
-    records = [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]
-    apply_generations(storage.get_study_user_attrs(study_id), records)
+    with refusing_damage(paths):
+        records = [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]
+        apply_generations(storage.get_study_user_attrs(study_id), records)
     return records
 
 
@@ -63,7 +69,7 @@ def _find(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int
     if url:
         require_database(url)
     name = study_name(paths, name, url)
-    storage = open_database(url) if url else JournalStorage(ReadOnlyBackend(paths.journal))
+    storage = open_database(url) if url else _replayed(paths)
     try:
         study_id = storage.get_study_id_from_name(name)
     except KeyError:
@@ -75,3 +81,9 @@ def _find(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int
         return None
     study_attributes(storage, study_id)  # refuses what a newer version wrote
     return storage, study_id
+
+
+def _replayed(paths: RunPaths) -> BaseStorage:
+    backend = ReadOnlyBackend(paths.journal)
+    with refusing_damage(paths):
+        return JournalStorage(backend)

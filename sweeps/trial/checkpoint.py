@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sweeps.disk import require_room
 from sweeps.errors import CheckpointError
-from sweeps.paths import checksum_path, previous_path, replace_file
+from sweeps.paths import aside_path, checksum_path, previous_path, replace_file, write_aside
 from sweeps.trial.plain import decode, encode
 
 State = dict[str, Any]
@@ -36,13 +36,14 @@ class Checkpoint:
         self._hash: str | None = None
 
     def save(self, state: State) -> None:
-        """Write ``state`` (tensors, numbers, strings, containers) atomically; raises CheckpointError
-        otherwise.
+        """Write ``state`` (tensors, numbers, strings, containers) atomically; raises CheckpointError for
+        anything else, and CheckpointSpaceError or OSError where it does not fit on the disk.
         """
         data = serialise(state)
         digest = hashlib.sha256(data).hexdigest()
-        aside = self.path.with_name(f".{self.path.name}.tmp")
-        _write_durably(aside, data)
+        aside = aside_path(self.path)
+        require_room(self.path, len(data))
+        write_aside(aside, data, self.path)
         lines = [f"{digest}  {self.path.name}\n"]
         if self._hash is not None:
             lines.append(f"{self._hash}  {self.previous.name}\n")
@@ -116,10 +117,3 @@ def deserialise(data: bytes, source: str) -> State:
             f"{source} was not written by this version: torch cannot read it ({error})"
         ) from error
     return {name: decode(value) for name, value in state.items()}
-
-
-def _write_durably(path: Path, data: memoryview) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
