@@ -31,6 +31,7 @@ from sweeps.controller.events import (
 )
 from sweeps.controller.failures import CircuitBreaker, Quarantine, Waiting
 from sweeps.controller.judge import Judge
+from sweeps.controller.keep import Keeper
 from sweeps.controller.population import policy_of
 from sweeps.controller.proposals import Proposals, inside
 from sweeps.controller.resume import clear_leftovers, missing_epochs
@@ -53,7 +54,7 @@ from sweeps.seeding import trial_seed
 from sweeps.space.distributions import distribution, to_optuna
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord
-from sweeps.trial.handover import HandOver, link_checkpoint
+from sweeps.trial.handover import FolderShelf, HandOver, Shelf, link_checkpoint
 
 LOSSES = 3  # machines that one trial may lose without an epoch in between
 ELAPSED_INTERVAL = 2.0  # seconds: the most wall time that a kill makes the budget forget
@@ -85,6 +86,7 @@ class Controller:
         observers: called with every event, in order.
         clock: replaced by a virtual one in simulations.
         hand_over: gives a trial of a population another one's checkpoint.
+        shelf: where ended trials' checkpoints lie; None for their folders.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Controller:
         observers: Sequence[Observer] = (),
         clock: Clock | None = None,
         hand_over: HandOver = link_checkpoint,
+        shelf: Shelf | None = None,
     ) -> None:
         self._spec = spec
         self._paths = paths
@@ -104,6 +107,7 @@ class Controller:
         self._pruner = pruner
         self._judge_curve = Judge(spec, pruner)
         self._policy = policy_of(pruner, spec, paths, store, hand_over)
+        self._keeper = Keeper(spec.keep, spec.metric.goal, paths, shelf or FolderShelf(paths.trials))
         self._observers = observers
         self._clock = clock or Clock()
         self._proposals = Proposals(spec.space, sampler, spec.enqueue, spec.seed)
@@ -141,6 +145,7 @@ class Controller:
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
         self._write_progress()  # it may have ended before, and does no more
         self._store.sync()
+        self._keeper.start(self.records)
         self._spending.begin(self.records, gpus)
         never = not any(record.values for record in self.records)
         self._canary = never if self._spec.canary is None else self._spec.canary
@@ -373,7 +378,9 @@ class Controller:
             else:
                 self._store.requeue(record)
         self._store.sync()
-        if not record.ended:
+        if record.ended:
+            self._keeper.ended(record)
+        else:
             self._waiting.append(record)
         if record.state == "COMPLETE":
             self._pruner.ended(record)

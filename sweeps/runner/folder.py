@@ -20,7 +20,7 @@ from sweeps.trial import source_hash
 # What a resumed sweep may change: totals and how it is run, never what its trials mean.
 CHANGEABLE = (
     "budget", "workers", "timeout", "retries", "breaker", "canary", "quarantine", "resources", "isolation",
-    "max_trials_per_worker", "engine", "export", "test",
+    "max_trials_per_worker", "engine", "export", "test", "keep",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.controller import Controller, Event, Observer, Ticked, cause_of
-from sweeps.engines import Engine, EngineSettings, create_engine, hand_over
+from sweeps.engines import Engine, EngineSettings, create_engine, hand_over, shelf
 from sweeps.engines.output import last_lines
 from sweeps.errors import DiskFullError, NoUsableTrialError, RefusedError, SweepError, UsageError
 from sweeps.finals import finalise, is_final
@@ -269,8 +269,9 @@ def _open_controller(
             writer.refresh(store.records, journal_stamp(run.paths))
 
     run.observers[:0] = [log, refresh]
-    moving = hand_over(run.settings)
-    return Controller(spec, run.paths, store, sampler, pruner, run.observers, hand_over=moving), writer
+    parts = (store, sampler, pruner, run.observers)
+    moving, kept = hand_over(run.settings), shelf(run.settings, run.paths)
+    return Controller(spec, run.paths, *parts, hand_over=moving, shelf=kept), writer
 
 
 def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner | None, int]:
