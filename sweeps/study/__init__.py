@@ -3,7 +3,7 @@
 from sweeps.study.generations import Descent, Generation
 from sweeps.study.history import TimeStep, TrialStep, read_history
 from sweeps.study.lock import RunLock, is_locked
-from sweeps.study.reader import read_end, read_records, read_stored
+from sweeps.study.reader import as_shown, read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.store import StudyStore
 
@@ -16,6 +16,7 @@ __all__ = [
     "TimeStep",
     "TrialRecord",
     "TrialStep",
+    "as_shown",
     "best_of",
     "is_better",
     "is_locked",

@@ -30,6 +30,11 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
     ended = ended_trials(paths)
     records = read_stored(paths, name, goal, url)
     refuse_lost(paths, ended, records, url)
+    return as_shown(paths, records)
+
+
+def as_shown(paths: RunPaths, records: list[TrialRecord]) -> list[TrialRecord]:
+    """``records`` in the states that readers see: nobody runs what a dead driver left RUNNING."""
     if not is_locked(paths.lock):
         for record in records:
             if record.state == "RUNNING":
