@@ -20,14 +20,8 @@ from sweeps.engines.base import Job, JobResult
 from sweeps.errors import DiskFullError, RefusedError, SweepError
 from sweeps.messages import Died, Outcome, Raised
 from sweeps.paths import BestPaths, RunPaths
-from sweeps.results.bundle import (
-    Exported,
-    read_json,
-    released,
-    trial_spec,
-    write_descriptions,
-    write_json,
-)
+from sweeps.results.bundle import Exported, trial_spec, write_descriptions
+from sweeps.results.documents import read_selection, read_test, released, write_json
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner, find_winner, scalars
 from sweeps.study.record import TrialRecord
@@ -106,7 +100,7 @@ def _is_done(paths: RunPaths, spec: SweepSpec, winner: Winner) -> bool:
 
 def _last_tested(best: BestPaths) -> dict[str, Any] | None:
     """The choice whose test was begun last, with its ``metrics`` if the test has ended."""
-    tested, selected = read_json(best.test), read_json(best.selection)
+    tested, selected = read_test(best), read_selection(best)
     if selected is None or selected["test"] is None:
         return tested
     return tested if tested is not None and tested["trial"] == selected["trial"] else selected

@@ -65,7 +65,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
         for line in file:
             try:
                 event = json.loads(line)
-            except ValueError:  # what a crash or a power cut left of a line
+            except (ValueError, RecursionError):  # what a crash or a power cut left of a line
                 continue
             if isinstance(event, dict):
                 yield event
@@ -77,7 +77,12 @@ def _replay(events: Iterable[Mapping[str, Any]]) -> tuple[list[_Attempt], Iterab
     running: dict[int, _Attempt] = {}
     for event in events:
         match event:
-            case {"event": "TrialStarted", "number": number, "attempt": attempt, "time": time}:
+            case {
+                "event": "TrialStarted",
+                "number": int(number),
+                "attempt": int(attempt),
+                "time": int() | float() as time,
+            }:
                 running[number] = _Attempt(number, attempt, event.get("worker", ""), time)
                 rows.append(running[number])
             case {"event": "TrialEnded", "number": number, "attempt": attempt, "attempt_state": _}:

@@ -6,7 +6,6 @@ the configurations that led to the winner's best epoch, through its parents.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.messages import TrialSpec
-from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
+from sweeps.paths import BestPaths, RunPaths, TrialPaths
+from sweeps.results.documents import released, write_json
 from sweeps.results.lineage import Segment
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner
@@ -70,14 +70,14 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
     Raises:
         CheckpointError: the winner's checkpoint is damaged.
     """
+    from sweeps.export import export_model, is_whole_model
+
     best = paths.best
-    if released(best) == winner.number:
+    if released(best) == winner.number and is_whole_model(best.model):
         for file in (best.model, best.config, best.schedule, best.metrics, best.test):
             if file.exists():
                 shutil.copy(file, target)
         return
-    from sweeps.export import export_model
-
     files, note = export_model(trial_spec(spec, winner), target, spec.export)
     write_descriptions(BestPaths(target), spec, winner, Exported(files, note))
 
@@ -90,21 +90,3 @@ def metrics_at(winner: Winner) -> Mapping[str, float]:
     """Every metric that the winner reported at its best epoch."""
     rows = read_epochs(TrialPaths(winner.directory).metrics)
     return next((row.metrics for row in rows if row.epoch == winner.epoch), {winner.metric: winner.value})
-
-
-def released(best: BestPaths) -> int | None:
-    """The number of the trial whose bundle it is; None if there is no whole one."""
-    record = read_json(best.metrics)
-    return None if record is None else int(record["trial"])
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    replace_file(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the file, None if there is no file."""
-    if not path.exists():
-        return None
-    data: dict[str, Any] = json.loads(path.read_bytes())
-    return data

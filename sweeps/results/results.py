@@ -22,7 +22,7 @@ from sweeps.results.lineage import lineage_frame
 from sweeps.results.model import load_model
 from sweeps.results.winner import Winner, find_winner
 from sweeps.results.writer import build_tables, journal_stamp, read_fresh
-from sweeps.spec import SweepSpec, load_spec
+from sweeps.spec import SweepSpec, load_resolved
 from sweeps.study import TrialRecord, is_locked, read_records
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def load(directory: str | Path) -> Results:
 
     Raises:
         UsageError: ``directory`` is not a results folder.
+        CorruptStudyError: what it holds is damaged; so does what reads more of it.
     """
     paths = RunPaths(Path(directory).absolute())
     if not paths.resolved_yaml.is_file():
@@ -41,7 +42,7 @@ def load(directory: str | Path) -> Results:
             f"{directory}: a results folder holds a resolved.yaml, and this has none: "
             "give the folder that `sweep run` wrote, such as results/cnn"
         )
-    return Results(paths, load_spec(paths.resolved_yaml))
+    return Results(paths, load_resolved(paths))
 
 
 class Results:

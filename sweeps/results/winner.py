@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from sweeps.errors import NoUsableTrialError
 from sweeps.messages import Goal, State
 from sweeps.paths import BestPaths, RunPaths
 from sweeps.results.curves import known_epochs
+from sweeps.results.documents import read_test
 from sweeps.results.lineage import Segment, schedule
 from sweeps.results.notes import note_of
 from sweeps.results.strict import with_numbers
@@ -80,10 +80,8 @@ def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]
 
 def tested(best: BestPaths, number: int) -> Mapping[str, Any] | None:
     """What the test of trial ``number`` gave, if it was the last one tested."""
-    if not best.test.exists():
-        return None
-    record = json.loads(best.test.read_bytes())
-    if record["trial"] != number:
+    record = read_test(best)
+    if record is None or record["trial"] != number:
         return None
     metrics: dict[str, Any] = with_numbers(record["metrics"])
     return metrics

@@ -71,10 +71,11 @@ def journal_stamp(paths: RunPaths) -> int | None:
 def read_fresh(path: Path, stamp: int | None) -> pa.Table | None:
     """The table at ``path`` if it was written with this stamp, else None; a stamp of None is never fresh."""
     try:
-        table = pa.parquet.read_table(path)
-    except (FileNotFoundError, pa.ArrowInvalid):
+        table = pa.parquet.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException):  # it is not there, or damaged
         return None
-    return table if stamp is not None and table.schema.metadata.get(_STAMP) == _stamp(stamp) else None
+    written = (table.schema.metadata or {}).get(_STAMP)
+    return table if stamp is not None and written == _stamp(stamp) else None
 
 
 def _stamp(stamp: int | None) -> bytes:
@@ -84,7 +85,7 @@ def _stamp(stamp: int | None) -> bytes:
 def _parquet(table: pa.Table, stamp: int | None) -> bytes:
     sink = pa.BufferOutputStream()
     stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), _STAMP: _stamp(stamp)})
-    pa.parquet.write_table(stamped, sink)
+    pa.parquet.write_table(stamped, sink, write_page_checksum=True)
     return bytes(sink.getvalue())
 
 

@@ -13,7 +13,7 @@ from sweeps.disk import full_disk
 from sweeps.environment import describe
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.paths import RunPaths, replace_file, shown
-from sweeps.spec import SweepSpec, load_spec
+from sweeps.spec import SweepSpec, load_resolved, load_spec
 from sweeps.study import RunLock
 from sweeps.trial import source_hash
 
@@ -51,7 +51,7 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
         OSError: the disk is full.
     """
     try:
-        if fresh and is_sweep(paths):
+        if fresh and (is_sweep(paths) or has_begun(paths)):
             with RunLock(paths.lock):
                 move_aside(paths)
         paths.root.mkdir(parents=True, exist_ok=True)
@@ -88,14 +88,14 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
 
     Raises:
         UsageError: the folder holds no sweep.
-        CorruptStudyError: its manifest does not read back.
+        CorruptStudyError: its spec or manifest does not read back.
         RefusedError: an override would change what the finished trials mean.
     """
-    if not is_sweep(paths):
+    if not is_sweep(paths) and not has_begun(paths):
         missing = paths.resolved_yaml.name
         raise UsageError(f"{shown(paths.root)}: no sweep in this folder (no {missing}): check the path")
     manifest = _read_manifest(paths)
-    before = load_spec(paths.resolved_yaml)
+    before = load_resolved(paths)
     if not overrides:
         return before, manifest
     spec = load_spec(paths.resolved_yaml, overrides)
@@ -121,7 +121,7 @@ def is_sweep(paths: RunPaths) -> bool:
 
 def has_begun(paths: RunPaths) -> bool:
     """Whether a trial has started there: until then a corrected YAML may take the folder over."""
-    return is_sweep(paths) and any(paths.trials.iterdir())
+    return paths.trials.is_dir() and any(paths.trials.iterdir())
 
 
 def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 from sweeps.controller import Controller, Event, Observer, Ticked, cause_of
 from sweeps.engines import Engine, EngineSettings, create_engine, hand_over, shelf
 from sweeps.engines.output import last_lines
-from sweeps.errors import DiskFullError, NoUsableTrialError, RefusedError, SweepError, UsageError
+from sweeps.errors import (
+    CorruptStudyError,
+    DiskFullError,
+    NoUsableTrialError,
+    RefusedError,
+    SweepError,
+    UsageError,
+)
 from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
@@ -290,6 +297,9 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         winner = finalise(run.paths, run.spec, controller.records, engine, observers=run.observers)
     except NoUsableTrialError as error:
         run.notes.append(str(error))
+        return None, error.exit_code
+    except CorruptStudyError as error:
+        run.notes.append(f"{error}\nthen: {resume}")
         return None, error.exit_code
     except RefusedError as error:
         # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.

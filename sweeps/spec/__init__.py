@@ -16,6 +16,7 @@ from sweeps.spec.model import (
 )
 from sweeps.spec.schema import json_schema
 from sweeps.spec.spec import SweepSpec
+from sweeps.spec.stored import load_resolved
 
 __all__ = [
     "Budget",
@@ -29,5 +30,6 @@ __all__ = [
     "SweepSpec",
     "Timeout",
     "json_schema",
+    "load_resolved",
     "load_spec",
 ]

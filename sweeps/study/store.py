@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.messages import Goal
-from sweeps.paths import RunPaths
+from sweeps.paths import RunPaths, shown
 from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.record import TrialRecord, best_of
@@ -219,7 +219,13 @@ def study_name(paths: RunPaths, name: str, url: str | None) -> str:
     """The study's name: the sweep's, and in a database, which many folders may share, the folder's id too."""
     if url is None:
         return name
-    return f"{name}-{json.loads(paths.manifest.read_bytes())['id']}"
+    try:
+        return f"{name}-{json.loads(paths.manifest.read_bytes())['id']}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptStudyError(
+            f"{shown(paths.manifest)} must name the study in the database, and does not ({error!r}): restore "
+            "it from a backup"
+        ) from error
 
 
 def study_attributes(storage: BaseStorage, study_id: int) -> Mapping[str, Any]:

@@ -41,6 +41,6 @@ def _rows(lines: list[bytes]) -> Iterator[Row]:
             raw = json.loads(line)
             # float() also reads "NaN" and "Infinity", which JSON has no numbers for.
             metrics = {name: float(value) for name, value in raw["metrics"].items()}
-            yield Row(raw["attempt"], raw["epoch"], raw["time"], metrics)
-        except (ValueError, TypeError, KeyError, AttributeError):
+            yield Row(int(raw["attempt"]), int(raw["epoch"]), float(raw["time"]), metrics)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             continue

@@ -34,9 +34,10 @@ def read_facts(path: os.PathLike[str] | str) -> dict[str, Fact]:
     try:
         with open(path, "rb", buffering=0) as file:
             facts = json.loads(file.read())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
-    return facts if isinstance(facts, dict) else {}
+    plain = facts.items() if isinstance(facts, dict) else ()
+    return {name: fact for name, fact in plain if isinstance(fact, bool | int | float | str)}
 
 
 def _name(name: str) -> str:

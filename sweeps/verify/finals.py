@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sweeps.results.bundle import read_json
+from sweeps.errors import CorruptStudyError
+from sweeps.results.documents import read_json
 from sweeps.verify.evidence import Evidence
 from sweeps.verify.finding import Check, Finding
 
@@ -22,7 +23,7 @@ def the_test_is_done_once(evidence: Evidence) -> Check:
     try:
         test, selection = read_json(best.test), read_json(best.selection)
         findings = [*_unselected(test, selection), *_repeated(test or selection)]
-    except (ValueError, KeyError, TypeError) as error:
+    except (CorruptStudyError, KeyError, TypeError) as error:
         findings = [Finding("I8", f"test.json and selection.json must hold what was written: {error!r}")]
     return Check("I8", _WHAT, [*findings, *_replayed(evidence)])
 
