@@ -20,7 +20,7 @@ from sweeps.engines.base import Job, JobResult
 from sweeps.errors import DiskFullError, RefusedError, SweepError
 from sweeps.messages import Died, Outcome, Raised
 from sweeps.paths import BestPaths, RunPaths
-from sweeps.results.bundle import Exported, trial_spec, write_descriptions
+from sweeps.results.bundle import Exported, require_checkpoint, trial_spec, write_descriptions
 from sweeps.results.documents import read_selection, read_test, released, write_json
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner, find_winner, scalars
@@ -59,6 +59,7 @@ def finalise(
 
     Raises:
         NoUsableTrialError: no trial is COMPLETE.
+        CheckpointError: the winner's checkpoint is damaged.
         RefusedError: the sweep was ``interrupted``, or another trial was tested before and ``again`` is None.
         SweepError: the export or the test failed; the same trial may be tested again.
     """
@@ -74,6 +75,7 @@ def finalise(
     test = _result_of(winner.number, earlier)
     if test is None and again is None and earlier is not None and earlier["trial"] != winner.number:
         raise RefusedError(_tested_before(paths, earlier, winner))
+    require_checkpoint(winner)
     selection = _select(paths.best, spec, winner, earlier, again)
     function = spec.test if test is None else None
     _tell(observers, FinalsStarted(time.time(), winner.number, function))

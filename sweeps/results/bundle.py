@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeps.errors import CheckpointError
 from sweeps.messages import TrialSpec
 from sweeps.paths import BestPaths, RunPaths, TrialPaths
 from sweeps.results.documents import released, write_json
@@ -19,6 +20,7 @@ from sweeps.results.lineage import Segment
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner
 from sweeps.seeding import trial_seed
+from sweeps.trial.checkpoint import Checkpoint
 from sweeps.trial.curve import read_epochs
 
 if TYPE_CHECKING:
@@ -78,8 +80,25 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
             if file.exists():
                 shutil.copy(file, target)
         return
+    require_checkpoint(winner)
     files, note = export_model(trial_spec(spec, winner), target, spec.export)
     write_descriptions(BestPaths(target), spec, winner, Exported(files, note))
+
+
+def require_checkpoint(winner: Winner) -> None:
+    """Before its model is taken out of ``best.pt``, where it saved one.
+
+    Raises:
+        CheckpointError: the file is damaged, or missing.
+    """
+    try:
+        Checkpoint(TrialPaths(winner.directory).best).check()
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; it holds the winner's model, and trial {winner.number} cannot be exported or tested "
+            "without it: restore the file from a backup, or train this configuration again (enqueue: in a "
+            "new sweep)"
+        ) from error
 
 
 def _segment(part: Segment) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +57,21 @@ class Checkpoint:
         """The newest state; raises CheckpointError if the file is missing or not what was written."""
         return self._read(self.path)
 
-    def candidates(self) -> Iterator[tuple[Path, State]]:
-        """What is complete and hash-valid, newest first."""
+    def candidates(self, skip: Callable[[CheckpointError], None]) -> Iterator[tuple[Path, State]]:
+        """What is complete and hash-valid, newest first; ``skip`` is told of what is not, and of a newest one
+        that is missing.
+        """
         for path in (self.path, self.previous):
             try:
                 yield path, self._read(path)
-            except CheckpointError:
-                continue
+            except CheckpointError as error:
+                if path == self.path or path.exists():
+                    skip(error)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it is there, whole or not."""
+        return any(path.exists() for path in (self.path, self.previous, checksum_path(self.path)))
 
     def adopt(self, path: Path) -> None:
         """Go on from ``path``, one of ``candidates``: it becomes the newest state."""
@@ -83,10 +91,18 @@ class Checkpoint:
             self.previous.unlink()
             replace_file(checksum_path(self.path), f"{self._hash}  {self.path.name}\n".encode())
 
+    def check(self) -> None:
+        """Raises CheckpointError unless the newest state is whole, or none was ever saved."""
+        if self.begun:
+            self._bytes(self.path)
+
     def _read(self, path: Path) -> State:
+        return deserialise(self._bytes(path), str(path))
+
+    def _bytes(self, path: Path) -> bytes:
         try:
             data = path.read_bytes()
-            known = checksum_path(self.path).read_text().split()
+            known = checksum_path(self.path).read_bytes().decode(errors="replace").split()
         except FileNotFoundError as error:
             raise CheckpointError(f"no checkpoint at {path}: {error.filename} is missing") from error
         digest = hashlib.sha256(data).hexdigest()
@@ -94,7 +110,7 @@ class Checkpoint:
             raise CheckpointError(
                 f"{path} is damaged: its sha256 is {digest}, which {checksum_path(self.path)} does not list"
             )
-        return deserialise(data, str(path))
+        return data
 
 
 def serialise(state: State) -> memoryview:

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from sweeps.paths import TrialPaths, aside_path, checksum_path, previous_path, replace_file
+from sweeps.errors import CheckpointError
+from sweeps.paths import TrialPaths, aside_path, checksum_path, previous_path, replace_file, shown
 
 
 class HandOver(Protocol):
@@ -45,14 +46,19 @@ def link_checkpoint(parent: TrialPaths, child: TrialPaths) -> None:
     target.unlink(missing_ok=True)
     try:
         os.link(parent.last, target)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{shown(parent.last)} must be there for trial {child.directory.name} to go on from, and is "
+            "missing: restore it from a backup"
+        ) from error
     except OSError:
         aside = aside_path(target)
         shutil.copyfile(parent.last, aside)
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         aside.replace(target)
-    digest = checksum_path(parent.last).read_text().split()[0]  # the newest comes first
-    replace_file(checksum_path(target), f"{digest}  {target.name}\n".encode())
+    digest = checksum_path(parent.last).read_bytes().partition(b" ")[0]  # the newest comes first
+    replace_file(checksum_path(target), digest + f"  {target.name}\n".encode())
 
 
 class FolderShelf:

@@ -13,35 +13,8 @@ import shutil
 import pytest
 
 import sweeps
-from sweeps.cli.app import app, guarded
 from sweeps.errors import CorruptStudyError
-from sweeps.paths import RunPaths
-from sweeps.runner import run
 
-TOY = """
-import torch
-
-def train(trial):
-    trial.record(weights=3)
-    model = torch.nn.Linear(2, 1)
-    for epoch in trial.epochs(model=model):
-        print("epoch", epoch)
-        trial.report(val_loss=trial.config.x + 1 / epoch)
-
-def test(trial):
-    return {"accuracy": 1.0}
-"""
-SPEC = """
-version: 1
-name: toy
-train: toy.py:train
-test: toy.py:test
-epochs: 2
-parameters: {x: {min: 0.0, max: 1.0}}
-budget: {trials: 3}
-pruner: none
-engine: inline
-"""
 REBUILT = (
     "trials.parquet", "trials.csv", "epochs.parquet", "env.json", "sweep.yaml", "lock", "events.jsonl",
     "best/config.json", "best/metrics.json", "best/model.safetensors", "best/selection.json",
@@ -64,42 +37,16 @@ READ = (
 WRITE = (["test", "toy"], ["resume", "toy", "-q"])
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A finished sweep, to be copied."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "toy.py").write_text(TOY)
-    (folder / "toy.yaml").write_text(SPEC)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert run("toy.yaml").exit_code == 0
-    return folder
-
-
-@pytest.fixture
-def toy(finished, tmp_path, monkeypatch):
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return RunPaths(tmp_path / "results" / "toy")
-
-
-def sweep(capsys, *arguments: str) -> tuple[int, str]:
-    """The command in this process: its exit code, and what it said to the person."""
-    codes = []
-    code = guarded(lambda: codes.append(app(list(arguments), standalone_mode=False)))
-    return code or codes[0] or 0, capsys.readouterr().err
-
-
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", [*REBUILT, *REFUSED])
-def test_every_command_on_a_damaged_file(toy, capsys, name, damage):
+def test_every_command_on_a_damaged_file(toy, sweep, name, damage):
     file = toy.root / name
     whole = file.read_bytes()
     file.write_bytes(DAMAGES[damage](whole))
     damaged, journal = file.read_bytes(), toy.journal.read_bytes()
     refusals = []
     for arguments in (*READ, *WRITE):
-        code, said = sweep(capsys, *arguments)
+        code, said = sweep(*arguments)
         shutil.rmtree("bundle", ignore_errors=True)
         if arguments[0] == "verify":
             assert code in (0, 5, 7), said
@@ -115,7 +62,7 @@ def test_every_command_on_a_damaged_file(toy, capsys, name, damage):
         file.write_bytes(whole)
     else:
         assert not refusals
-    assert sweep(capsys, "resume", "toy", "-q")[0] == 0
+    assert sweep("resume", "toy", "-q")[0] == 0
     trials = sweeps.load(toy.root).trials
     assert trials["state"].tolist() == ["COMPLETE"] * 3 and trials["attempt"].tolist() == [1] * 3
     assert sweeps.load(toy.root).best.test == {"accuracy": 1.0}
@@ -164,12 +111,12 @@ def test_the_newest_backup_of_a_damaged_journal_is_named(toy):
     assert len(sweeps.resume(toy.root).trials) == 3
 
 
-def test_a_missing_file_costs_nothing_that_is_there(toy, capsys):
+def test_a_missing_file_costs_nothing_that_is_there(toy, sweep):
     for name in ("resolved.yaml", "manifest.json", "study.journal"):
         whole = (toy.root / name).read_bytes()
         (toy.root / name).unlink()
-        code, said = sweep(capsys, "run", "toy.yaml", "-q")
+        code, said = sweep("run", "toy.yaml", "-q")
         assert code == 5 and name in said and "restore" in said
         (toy.root / name).write_bytes(whole)
-    assert sweep(capsys, "run", "toy.yaml", "-q")[0] == 0
+    assert sweep("run", "toy.yaml", "-q")[0] == 0
     assert len(sweeps.load(toy.root).trials) == 3
