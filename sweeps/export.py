@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sweeps.engines.base import Job
 
 Weights = dict[str, "torch.Tensor"]
+_UNFOLDED = 2**30  # bytes
 _COMPILED = "_orig_mod."  # torch.compile puts this before every name of the module it wraps
 
 
@@ -82,6 +83,8 @@ def best_model(checkpoint: Path) -> BestModel:
     if not checkpoint.exists():
         return BestModel(note="the trial saved no checkpoint: pass the model to trial.epochs(model=...)")
     state = Checkpoint(checkpoint).load()
+    if not isinstance(state.get("objects"), dict) or type(state.get("epoch")) is not int:
+        raise CheckpointError(f"{checkpoint} must hold what `trial.epochs` saves, and holds something else")
     modules = {name: value for name, value in state["objects"].items() if _is_module_state(value)}
     name = "model" if "model" in modules or len(modules) != 1 else next(iter(modules))
     if name not in modules:
@@ -90,6 +93,7 @@ def best_model(checkpoint: Path) -> BestModel:
             note="exactly one object of the checkpoint, or the one called model, must have a state_dict of "
             f"tensors, as an nn.Module has; found {held}: pass the one to export as trial.epochs(model=...)"
         )
+    _refuse_unfolding(modules[name], checkpoint)
     return BestModel(_weights(modules[name]), state["epoch"])
 
 
@@ -124,7 +128,7 @@ def read_model(path: Path) -> tuple[Weights, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} must be a whole safetensors file, and is damaged: {error}") from error
 
 
@@ -153,6 +157,18 @@ def _is_module_state(state: Any) -> bool:
             for name, value in state.items()
         )
     )
+
+
+def _refuse_unfolding(state: Mapping[str, Any], checkpoint: Path) -> None:
+    """A tensor may repeat what it stores; one number that stands for terabytes is nobody's model."""
+    import torch
+
+    for name, value in state.items():
+        if isinstance(value, torch.Tensor) and value.nbytes > value.untyped_storage().nbytes() + _UNFOLDED:
+            raise CheckpointError(
+                f"{checkpoint}: a tensor must hold its values, 1 GiB of repeated ones aside, and {name} "
+                f"would unfold to {value.nbytes:,} bytes"
+            )
 
 
 def _weights(state: Mapping[str, Any]) -> Weights:

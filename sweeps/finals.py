@@ -20,8 +20,15 @@ from sweeps.engines.base import Job, JobResult
 from sweeps.errors import DiskFullError, RefusedError, SweepError
 from sweeps.messages import Died, Outcome, Raised
 from sweeps.paths import BestPaths, RunPaths
-from sweeps.results.bundle import Exported, require_checkpoint, trial_spec, write_descriptions
-from sweeps.results.documents import read_selection, read_test, released, write_json
+from sweeps.results.bundle import (
+    Exported,
+    released,
+    require_checkpoint,
+    trial_spec,
+    write_descriptions,
+    write_json,
+)
+from sweeps.results.choices import read_choice
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner, find_winner, scalars
 from sweeps.study.record import TrialRecord
@@ -80,14 +87,13 @@ def finalise(
     function = spec.test if test is None else None
     _tell(observers, FinalsStarted(time.time(), winner.number, function))
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
-    gave = result.value is not None and result.value["test"] is not None
-    _tell(observers, FinalsEnded(time.time(), winner.number, tested=gave))
-    if test is None and result.value is not None and gave:
+    if test is None and result.value is not None and result.value["test"] is not None:
         test = _entry({**selection, "metrics": strict(result.value["test"]), "time": _now()})
     if test is not None:
-        history = [entry for entry in selection["history"] if entry != test]
+        history = [entry for entry in selection.get("history", []) if entry != test]
         write_json(paths.best.test, {**test, "history": history})
     _describe(paths.best, spec, winner, result)
+    _tell(observers, FinalsEnded(time.time(), winner.number, tested=test is not None))
     return find_winner(paths, spec, records)
 
 
@@ -102,15 +108,15 @@ def _is_done(paths: RunPaths, spec: SweepSpec, winner: Winner) -> bool:
 
 def _last_tested(best: BestPaths) -> dict[str, Any] | None:
     """The choice whose test was begun last, with its ``metrics`` if the test has ended."""
-    tested, selected = read_test(best), read_selection(best)
-    if selected is None or selected["test"] is None:
+    tested, selected = read_choice(best.test), read_choice(best.selection)
+    if selected is None or selected.get("test") is None:
         return tested
     return tested if tested is not None and tested["trial"] == selected["trial"] else selected
 
 
 def _result_of(number: int, earlier: dict[str, Any] | None) -> dict[str, Any] | None:
     """What a test of trial ``number`` gave before, the last test or one of the history."""
-    tests = [_entry(earlier), *earlier["history"]] if earlier else []
+    tests = [_entry(earlier), *map(_entry, earlier.get("history", []))] if earlier else []
     return next((test for test in tests if test["trial"] == number and test["metrics"] is not None), None)
 
 
@@ -127,7 +133,7 @@ def _select(
         "test": spec.test,
         "time": _now(),
         "reason": again if earlier else None,
-        "history": [*earlier["history"], _entry(earlier)] if earlier else [],
+        "history": [*earlier.get("history", []), _entry(earlier)] if earlier else [],
     }
     best.directory.mkdir(exist_ok=True)
     write_json(best.selection, selection)
@@ -170,9 +176,9 @@ def _tested_before(paths: RunPaths, earlier: dict[str, Any], winner: Winner) -> 
     metrics = earlier.get("metrics")
     gave = ", ".join(f"{name} {value}" for name, value in scalars(metrics or {}).items()) or "no result"
     return (
-        f"one trial of a sweep is tested, once: trial {earlier['trial']} was, at {earlier['time']} ({gave}), "
-        f"and the best trial is now {winner.number}; keep that result, or give the reason for another test, "
-        f'which is recorded: sweep test {paths.root} --again "..."'
+        f"one trial of a sweep is tested, once: trial {earlier['trial']} was, at {earlier.get('time')} "
+        f"({gave}), and the best trial is now {winner.number}; keep that result, or give the reason for "
+        f'another test, which is recorded: sweep test {paths.root} --again "..."'
     )
 
 

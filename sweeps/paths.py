@@ -165,11 +165,26 @@ def rotated_path(log: Path) -> Path:
     return log.with_name(f"{log.stem}.1{log.suffix}")
 
 
+def is_written(name: str) -> bool:
+    """Whether a sweep writes a file of this name into a trial's folder."""
+    return name in ("metrics.jsonl", "facts.json") or name.startswith(("log.", ".")) or ".pt" in name
+
+
+def belongs_to_us(folder: Path) -> bool:
+    """Whether it is this user's, or the administrator's."""
+    return folder.stat().st_uid in (os.geteuid(), 0)
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether ``path``, its links followed, lies in ``root``."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write ``data`` to ``path`` so that a reader sees the old or the new content, never a part.
 
     Unless ``durable``, which waits for the disk, that holds for processes that die but not for a power cut.
-    An OSError names ``path``.
+    A new file is its owner's alone (0600). An OSError names ``path``.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     write_aside(aside, data, path, durable=durable)
@@ -179,7 +194,8 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
 def write_aside(aside: Path, data: bytes | memoryview, path: Path, *, durable: bool = True) -> None:
     """Write ``data`` to ``aside``, which is to become ``path``; what does not fit on the disk is removed."""
     try:
-        with open(aside, "wb") as file:
+        aside.unlink(missing_ok=True)  # a dead process's; or a link, which is not to be followed
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(data)
             if durable:
                 file.flush()

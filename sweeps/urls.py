@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from sweeps.errors import UsageError
 
 # The user name must not hold "/", or a password-free address with "@" further on would match.
-_USER_PASSWORD = re.compile(r"(://[^\s/:@]*:)\S*(?=@)")
+_USER = re.compile(r"://[^\s/:@]*:")
+_WORD = re.compile(r"\S+")
 _QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&\s]*", re.IGNORECASE)
 
 
@@ -41,6 +43,19 @@ def _sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
+def holds_password(url: str) -> bool:
+    """Whether an address names a password, before its host or among its options."""
+    options = parse_qsl(url.partition("?")[2], keep_blank_values=True)
+    return mask_password(url) != url or any("password" in key.lower() for key, _ in options)
+
+
 def mask_password(text: str) -> str:
     """``text`` with the password of any database address in it replaced by ``***``."""
-    return _QUERY_PASSWORD.sub(r"\1***", _USER_PASSWORD.sub(r"\1***", text))
+    return _QUERY_PASSWORD.sub(r"\1***", _WORD.sub(_without_password, text)) if "://" in text else text
+
+
+def _without_password(word: re.Match[str]) -> str:
+    """From the first user's name to the last "@": a password may hold any character but a space."""
+    at = word[0].rfind("@")
+    user = _USER.search(word[0], 0, max(at, 0))
+    return f"{word[0][: user.end()]}***{word[0][at:]}" if user else word[0]

@@ -25,7 +25,16 @@ LAYERS = [
     {"sweeps.study"},
     {"sweeps.space", "sweeps.components", "sweeps.seeding", "sweeps.urls"},
     {"sweeps.trial"},
-    {"sweeps.messages", "sweeps.paths", "sweeps.errors", "sweeps.disk", "sweeps.lines"},
+    {
+        "sweeps.messages",
+        "sweeps.paths",
+        "sweeps.disk",
+        "sweeps.lines",
+        "sweeps.floors",
+        "sweeps.printable",
+        "sweeps.strictjson",
+        "sweeps.errors",
+    },
 ]
 HOMES = {
     "optuna": ("sweeps.study", "sweeps.space.distributions", "sweeps.samplers", "sweeps.pruners"),

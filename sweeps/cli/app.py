@@ -16,6 +16,7 @@ import typer
 
 from sweeps import __version__
 from sweeps.errors import SpecError, SweepError
+from sweeps.printable import printable_lines
 
 app = typer.Typer(
     name="sweep",
@@ -195,7 +196,7 @@ def guarded(command: Callable[[], Any]) -> int:
         command()
     except SweepError as error:
         head = "" if isinstance(error, SpecError) else "sweep: "  # editors read file:line:column
-        print(f"{head}{error}", file=sys.stderr)
+        print(printable_lines(f"{head}{error}"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader went away (| head): not an error. Keep Python from flushing into the closed pipe.

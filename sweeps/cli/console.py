@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import UsageError
 from sweeps.paths import RunPaths
+from sweeps.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from sweeps.results import Winner
@@ -35,7 +36,7 @@ def find_run(name: str) -> RunPaths:
 def print_json(command: str, document: dict[str, Any]) -> None:
     """One versioned document on stdout; numbers that JSON has none for become null."""
     whole = {"version": JSON_VERSION, "command": command, **document}
-    print(json.dumps(_strict(whole), indent=2, ensure_ascii=False, default=str))
+    print(printable_json(json.dumps(_strict(whole), indent=2, ensure_ascii=False, default=str)))
 
 
 def _strict(value: Any) -> Any:
@@ -63,9 +64,10 @@ def winner_document(winner: Winner) -> dict[str, Any]:
 
 def print_winner(winner: Winner) -> None:
     """The winner and its test, for a person."""
-    print(f"winner: trial {winner.number}, {winner.metric} {short(winner.value)} at epoch {winner.epoch}")
+    objective = f"{winner.metric} {short(winner.value)} at epoch {winner.epoch}"
+    print(printable(f"winner: trial {winner.number}, {objective}"))
     if winner.diagnosis is not None:
-        print(f"curves: {winner.diagnosis}")
+        print(f"curves: {short(winner.diagnosis)}")
     if winner.schedule:
         print(f"schedule: {schedule_line(winner.schedule)}")
     if winner.test is not None:
@@ -77,7 +79,7 @@ def schedule_line(schedule: Sequence[Segment]) -> str:
     steps = list(dict.fromkeys(part.trial for part in schedule))
     names = dict.fromkeys(name for part in schedule for name in part.params)
     values = {name: [short(part.params.get(name)) for part in schedule] for name in names}
-    changed = [f"{plain(name)} {' > '.join(of)}" for name, of in values.items() if len(set(of)) > 1]
+    changed = [f"{printable(name)} {' > '.join(of)}" for name, of in values.items() if len(set(of)) > 1]
     trials = " > ".join(map(str, steps))
     return f"{'; '.join(changed) or 'unchanged'} (by trials {trials})"
 
@@ -90,24 +92,19 @@ def test_line(test: Mapping[str, Any]) -> str:
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal."""
-    print("\n".join(map(plain, text.split("\n"))), file=sys.stderr, flush=True)
+    """A line, or several, for the person at the terminal."""
+    print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def short(value: Any) -> str:
-    """A value as a table cell: 4 significant digits, no control characters."""
+    """A value as a table cell: 4 significant digits, control characters written out."""
     if isinstance(value, bool) or value is None:
         return str(value).lower() if value is not None else "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return plain(str(value))
-
-
-def plain(text: str) -> str:
-    """``text`` without control and escape characters, which a metric's or a value's name may hold."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return printable(str(value))
 
 
 def pairs(params: Any) -> str:
     """``lr=0.01 width=64``."""
-    return " ".join(f"{plain(name)}={short(value)}" for name, value in params.items())
+    return " ".join(f"{printable(name)}={short(value)}" for name, value in params.items())

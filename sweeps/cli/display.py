@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sweeps.cli.console import pairs, plain, short
+from sweeps.cli.console import pairs, say, short
 from sweeps.controller import (
     EpochReported,
     Event,
@@ -23,6 +23,7 @@ from sweeps.controller import (
     TrialEnded,
     TrialStarted,
 )
+from sweeps.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,7 +45,7 @@ def print_line(event: Event) -> None:
     """One plain line an event; epochs and ticks are left to the logs."""
     line = _line(event)
     if line is not None:
-        print(f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {line}", file=sys.stderr, flush=True)
+        say(f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {printable(line)}")
 
 
 def _line(event: Event) -> str | None:
@@ -62,10 +63,10 @@ def _line(event: Event) -> str | None:
             origin = f"trial {event.parent} after epoch {event.epoch}"
             return f"trial {event.number} goes on from {origin}: {pairs(changes)}"
         case SlotClosed():
-            failed = f"{event.failures} in a row failed there ({plain(event.error)}), and others did well"
+            failed = f"{event.failures} in a row failed there ({event.error}), and others did well"
             return f"{event.worker} gets no more trials: {failed} elsewhere"
         case SweepHalted():
-            return f"stopping: {plain(event.message)}"
+            return f"stopping: {event.message}"
         case SweepEnded():
             return f"sweep ended: {event.reason}"
     return None
@@ -77,9 +78,9 @@ def _ended(event: TrialEnded) -> str | None:
         return None
     if event.retry:
         what = "failed, will be retried" if event.verdict.state == "FAILED" else "goes on elsewhere"
-        return f"trial {record.number} {what}: {plain(record.error or '')}"
+        return f"trial {record.number} {what}: {record.error or ''}"
     value = "" if record.value is None else f", best {short(record.value)} at epoch {record.best_epoch}"
-    error = f": {plain(record.error)}" if record.error else ""
+    error = f": {record.error}" if record.error else ""
     state = f"{record.state} ({record.stop_reason})"
     return f"trial {record.number} {state} after {record.epochs} epoch(s){value}{error}"
 
@@ -186,5 +187,6 @@ def render(progress: Progress) -> RenderableType:
     for column in ("worker", "trial", "epoch", "latest"):
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     for number, running in sorted(progress.running.items(), key=lambda item: item[1].worker)[:16]:
-        table.add_row(running.worker, str(number), str(running.epoch), Text(running.latest))
-    return Group(Text(head), Text(plain(best)), table)
+        cells = (running.worker, str(number), str(running.epoch), running.latest)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return Group(Text(printable(head)), Text(printable(best)), table)

@@ -6,9 +6,10 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sweeps.cli.console import find_run, plain, print_json, print_winner, say, winner_document
+from sweeps.cli.console import find_run, print_json, print_winner, say, winner_document
 from sweeps.errors import NoUsableTrialError, UsageError
 from sweeps.paths import rotated_path
+from sweeps.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from sweeps.results import Results, Winner
@@ -29,7 +30,8 @@ def show_command(name: str, top: int, *, as_json: bool) -> int:
         print_json("show", {"name": results.spec.name, "states": states, "best": best, "trials": rows})
         return 0
     print_table(ranked.head(top), results.spec.metric.name)
-    print("  ".join(f"{count} {state.lower()}" for state, count in sorted(states.items())) or "no trials yet")
+    counts = "  ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))
+    print(printable(counts) or "no trials yet")
     if winner is not None:
         print_winner(winner)
     return 0
@@ -44,7 +46,7 @@ def _winner(results: Results) -> Winner | None:
 
 def trials_command(name: str, state: str | None, attempts: bool, *, as_json: bool) -> int:
     from sweeps.cli.tables import records
-    from sweeps.results import load
+    from sweeps.results import load, safe_cells
 
     if state is not None and state.upper() not in STATES:
         raise UsageError(f"--state must be one of {', '.join(STATES)}, not {state}")
@@ -56,7 +58,7 @@ def trials_command(name: str, state: str | None, attempts: bool, *, as_json: boo
     if as_json:
         print_json("trials", {"name": results.spec.name, rows: records(table)})
     else:
-        table.to_csv(sys.stdout, index=False)
+        safe_cells(table).to_csv(sys.stdout, index=False)
     return 0
 
 
@@ -72,8 +74,11 @@ def logs_command(name: str, number: int, tail: int | None) -> int:
         )
     text = "".join(part.read_text(encoding="utf-8", errors="replace") for part in parts)
     for line in text.splitlines()[-tail if tail else None :]:
-        print("".join(char if char.isprintable() or char == "\t" else "?" for char in line))
-    row = load(paths.root).trials.set_index("number").loc[number]
-    error = f": {plain(row['error'])}" if isinstance(row["error"], str) else ""
-    say(f"trial {number} is {row['state']}{error}")
+        print(printable_lines(line))
+    trials = load(paths.root).trials.set_index("number")
+    if number not in trials.index:
+        raise UsageError(f"trial {number} of {name} is not in the study: see `sweep trials {name}`")
+    row = trials.loc[number]
+    error = f": {row['error']}" if isinstance(row["error"], str) else ""
+    say(printable(f"trial {number} is {row['state']}{error}"))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweeps.cli.console import find_run, print_json, test_line
+from sweeps.printable import printable
 
 
 def test_command(name: str, again: str | None, address: str | None, *, as_json: bool) -> int:
@@ -23,5 +24,5 @@ def export_command(name: str, directory: Path) -> int:
     from sweeps.results import load
 
     target = load(find_run(name).root).export(directory)
-    print(target)
+    print(printable(str(target)))
     return 0

@@ -12,6 +12,7 @@ from sweeps.cli.display import display
 from sweeps.cli.tables import print_top
 from sweeps.controller import Observer
 from sweeps.paths import shown
+from sweeps.printable import printable
 from sweeps.runner import RunResult, resume, run
 
 
@@ -67,7 +68,7 @@ def _print_result(result: RunResult) -> None:
     if result.winner is None:
         return
     print_winner(result.winner)
-    print(f"files:  {shown(result.directory / 'best')}")
+    print(printable(f"files:  {shown(result.directory / 'best')}"))
 
 
 def document(result: RunResult) -> dict[str, Any]:

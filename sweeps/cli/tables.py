@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.cli.console import pairs, plain, short
+from sweeps.cli.console import pairs, short
 from sweeps.paths import shown
+from sweeps.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ def print_top(directory: Path, top: int) -> None:
     ranked = rank(results)
     print_table(ranked.head(top), results.spec.metric.name)
     if len(ranked) > top:
-        print(f"({len(ranked) - top} more: sweep trials {shown(directory)})")
+        print(printable(f"({len(ranked) - top} more: sweep trials {shown(directory)})"))
 
 
 def rank(results: Results) -> pd.DataFrame:
@@ -75,14 +76,14 @@ def _table(trials: pd.DataFrame, metric: str, *, shared: bool, diagnosis: bool) 
 
     params = [name for name in trials.columns if name.startswith("params.")]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in ("trial", "state", plain(metric), "epoch", "of", "seconds"):
-        table.add_column(header, justify="left" if header == "state" else "right", no_wrap=True)
+    for header in ("trial", "state", printable(metric), "epoch", "of", "seconds"):
+        table.add_column(Text(header), justify="left" if header == "state" else "right", no_wrap=True)
     for header in ["parameters"] if shared else [name.removeprefix("params.") for name in params]:
-        table.add_column(Text(plain(header)), justify="left" if shared else "right")
+        table.add_column(Text(printable(header)), justify="left" if shared else "right")
     if diagnosis:
         table.add_column("diagnosis", no_wrap=True)
     for row in records(trials):
-        cells = [short(row["number"]), _state(row), *(short(row[name]) for name in _NUMBERS)]
+        cells = [short(row["number"]), short(_state(row)), *(short(row[name]) for name in _NUMBERS)]
         values = {name.removeprefix("params."): row[name] for name in params}
         given = {name: value for name, value in values.items() if value is not None}
         cells += [pairs(given)] if shared else [short(value) for value in values.values()]

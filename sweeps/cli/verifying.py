@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sweeps.cli.console import find_run, plain, print_json
+from sweeps.cli.console import find_run, print_json
 from sweeps.errors import VerificationError
 from sweeps.paths import shown
+from sweeps.printable import printable
 from sweeps.verify import Check, Finding, Report, inspect
 
 
@@ -25,9 +26,9 @@ def _print(report: Report) -> None:
         broken = any(finding.invariant != "warning" for finding in check.findings)
         verdict = "BROKEN" if broken else "look" if check.findings else "ok"
         note = f" (not told: {check.skipped})" if check.skipped else ""
-        print(f"{check.invariant:6}{verdict:8}{check.what}{plain(note)}")
+        print(f"{check.invariant:6}{verdict:8}{check.what}{printable(note)}")
         for finding in check.findings:
-            print(f"      {plain(str(finding))}")
+            print(f"      {printable(str(finding))}")
     found = len(report.findings)
     where = shown(report.directory)
     print(f"{where}: {f'{found} finding(s) break an invariant' if found else 'every invariant holds'}")

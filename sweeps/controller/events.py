@@ -105,7 +105,7 @@ class FinalsStarted:
 class FinalsEnded:
     time: float
     number: int
-    tested: bool  # whether its test gave a result
+    tested: bool  # whether the result of its test is on the disk
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,5 +27,7 @@ def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tup
 
 def clear_leftovers(directory: Path) -> None:
     """A new trial must not start from the checkpoint of one that the journal lost with its last second."""
-    if directory.exists():
+    if directory.is_symlink():
+        directory.unlink()
+    elif directory.exists():
         shutil.rmtree(directory)

@@ -8,6 +8,7 @@ import functools
 
 from sweeps.engines.base import Engine, EngineSettings, Job, JobResult, Ranks
 from sweeps.errors import UsageError
+from sweeps.floors import require_floor
 from sweeps.paths import RunPaths
 from sweeps.trial.handover import FolderShelf, HandOver, Shelf, link_checkpoint
 
@@ -35,7 +36,8 @@ def shelf(settings: EngineSettings, paths: RunPaths) -> Shelf:
 def create_engine(name: str, settings: EngineSettings) -> Engine:
     """The engine called ``name``: "inline", "local" or "ray".
 
-    Raises UsageError for another name, or if the machine has no room for a single trial.
+    Raises UsageError for another name, a Ray that is too old, or if the machine has no room for a single
+    trial.
     """
     if name == "inline":
         from sweeps.engines.inline import InlineEngine
@@ -46,6 +48,7 @@ def create_engine(name: str, settings: EngineSettings) -> Engine:
 
         return LocalEngine(settings)
     if name == "ray":
+        require_floor("ray")
         from sweeps.engines.ray.engine import RayEngine
 
         return RayEngine(settings)

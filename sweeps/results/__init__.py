@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sweeps.results.audit import differing_tables, unreadable_tables
+from sweeps.results.csv_cells import safe_cells
 from sweeps.results.layout import Layout
 from sweeps.results.results import Results, load
 from sweeps.results.winner import Winner
@@ -16,5 +17,6 @@ __all__ = [
     "differing_tables",
     "journal_stamp",
     "load",
+    "safe_cells",
     "unreadable_tables",
 ]

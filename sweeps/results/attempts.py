@@ -7,7 +7,6 @@ the study says what became of the trial.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,11 @@ from typing import Any
 import pyarrow as pa
 
 from sweeps.paths import RunPaths
+from sweeps.strictjson import parse_object
 from sweeps.study.lock import is_locked
 from sweeps.study.record import TrialRecord
 
+_LATEST = 1e11  # seconds since 1970
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
@@ -64,11 +65,9 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):  # what a crash or a power cut left of a line
+                yield parse_object(line)
+            except ValueError:  # what a crash or a power cut left of a line
                 continue
-            if isinstance(event, dict):
-                yield event
 
 
 def _replay(events: Iterable[Mapping[str, Any]]) -> tuple[list[_Attempt], Iterable[_Attempt]]:
@@ -77,23 +76,32 @@ def _replay(events: Iterable[Mapping[str, Any]]) -> tuple[list[_Attempt], Iterab
     running: dict[int, _Attempt] = {}
     for event in events:
         match event:
-            case {
-                "event": "TrialStarted",
-                "number": int(number),
-                "attempt": int(attempt),
-                "time": int() | float() as time,
-            }:
-                running[number] = _Attempt(number, attempt, event.get("worker", ""), time)
-                rows.append(running[number])
-            case {"event": "TrialEnded", "number": number, "attempt": attempt, "attempt_state": _}:
-                if number in running and running[number].attempt == attempt:
+            case {"event": "TrialStarted", "number": number, "attempt": attempt, "time": time}:
+                if _is_count(number) and _is_count(attempt) and _is_time(time):
+                    running[number] = _Attempt(number, attempt, str(event.get("worker", "")), time)
+                    rows.append(running[number])
+            case {"event": "TrialEnded", "number": number, "attempt": attempt, "attempt_state": str()}:
+                if _is_count(number) and number in running and running[number].attempt == attempt:
                     _end(running.pop(number), event)
     return rows, running.values()
 
 
 def _end(row: _Attempt, event: Mapping[str, Any]) -> None:
-    row.ended, row.error = event["time"], event["error"]
-    row.state, row.stop_reason = event["attempt_state"], event["attempt_reason"]
+    row.ended = event["time"] if _is_time(event.get("time")) else None
+    row.state = event["attempt_state"]
+    row.stop_reason, row.error = (_text(event.get(key)) for key in ("attempt_reason", "error"))
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < _LATEST
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None else str(value)
 
 
 def _table(rows: Sequence[_Attempt]) -> pa.Table:

@@ -6,16 +6,17 @@ the configurations that led to the winner's best epoch, through its parents.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.errors import CheckpointError
+from sweeps.errors import CheckpointError, CorruptStudyError, RefusedError
 from sweeps.messages import TrialSpec
-from sweeps.paths import BestPaths, RunPaths, TrialPaths
-from sweeps.results.documents import released, write_json
+from sweeps.paths import BestPaths, RunPaths, TrialPaths, is_inside, replace_file
+from sweeps.results.choices import read_choice, read_json
 from sweeps.results.lineage import Segment
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner
@@ -71,6 +72,7 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
 
     Raises:
         CheckpointError: the winner's checkpoint is damaged.
+        RefusedError: a file of ``best/`` is a link out of the results folder.
     """
     from sweeps.export import export_model, is_whole_model
 
@@ -78,7 +80,7 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
     if released(best) == winner.number and is_whole_model(best.model):
         for file in (best.model, best.config, best.schedule, best.metrics, best.test):
             if file.exists():
-                shutil.copy(file, target)
+                _copy(file, target, paths)
         return
     require_checkpoint(winner)
     files, note = export_model(trial_spec(spec, winner), target, spec.export)
@@ -101,6 +103,15 @@ def require_checkpoint(winner: Winner) -> None:
         ) from error
 
 
+def _copy(file: Path, target: Path, paths: RunPaths) -> None:
+    if not is_inside(file, paths.root):
+        raise RefusedError(
+            f"{file}: what is exported must lie in the results folder, and this is a link out of it: put the "
+            "file itself there"
+        )
+    shutil.copy(file, target)
+
+
 def _segment(part: Segment) -> dict[str, Any]:
     return {"from": part.first, "to": part.last, "trial": part.trial, "params": dict(part.params)}
 
@@ -109,3 +120,18 @@ def metrics_at(winner: Winner) -> Mapping[str, float]:
     """Every metric that the winner reported at its best epoch."""
     rows = read_epochs(TrialPaths(winner.directory).metrics)
     return next((row.metrics for row in rows if row.epoch == winner.epoch), {winner.metric: winner.value})
+
+
+def released(best: BestPaths) -> int | None:
+    """The number of the trial whose bundle it is; None if there is no whole one, so that it is made anew."""
+    try:
+        record = read_choice(best.metrics)
+        for beside in (best.config, best.schedule):
+            read_json(beside)
+    except CorruptStudyError:
+        return None
+    return None if record is None else int(record["trial"])
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    replace_file(path, (json.dumps(data, indent=2, allow_nan=False) + "\n").encode())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from sweeps.results.layout import JSON_TEXT
+from sweeps.errors import CorruptStudyError
+from sweeps.results.layout import is_json_text
+from sweeps.strictjson import parse_json
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -19,11 +20,17 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     """
     frame: pd.DataFrame = table.to_pandas()
     for field in table.schema:
-        if field.metadata and JSON_TEXT.items() <= field.metadata.items():
+        if is_json_text(field):
             decoded = [_decode(text) for text in table[field.name].to_pylist()]
             frame[field.name] = pd.Series(decoded, index=frame.index, dtype=object)
     return frame
 
 
 def _decode(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+    try:
+        return None if text is None else parse_json(text)
+    except ValueError as error:
+        raise CorruptStudyError(
+            "a table must hold JSON where a parameter has values of several types, and does not: remove "
+            "trials.parquet, which is made anew"
+        ) from error

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 JSON_TEXT: Mapping[bytes, bytes] = {b"sweeps.encoding": b"json"}
 
 
+def is_json_text(field: pa.Field) -> bool:
+    """Whether a column's cells are JSON texts."""
+    return bool(field.metadata) and JSON_TEXT.items() <= field.metadata.items()
+
+
 @dataclass(frozen=True, slots=True)
 class TypedColumn:
     """One column of a ``group``: ``params.<name>`` or ``info.<name>``.

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import CheckpointError, TargetError, UsageError
-from sweeps.paths import RunPaths, TrialPaths
-from sweeps.results.documents import read_json
+from sweeps.paths import RunPaths, TrialPaths, belongs_to_us
+from sweeps.results.choices import read_json
 from sweeps.results.winner import Winner
 from sweeps.trial import Config, load_function
 
@@ -63,6 +63,10 @@ def _builder(paths: RunPaths, spec: SweepSpec) -> Builder:
 
 
 def _search_path(paths: RunPaths) -> Sequence[Path]:
-    """Where the sweep found its functions, then the working directory: results may have been moved."""
-    manifest = read_json(paths.manifest) or {"search_path": []}
-    return [*map(Path, manifest["search_path"]), Path.cwd()]
+    """Where the sweep found its functions, then the working directory: results may have been moved.
+
+    A folder of another user's says nothing of where code is.
+    """
+    manifest = read_json(paths.manifest) or {}
+    recorded = manifest.get("search_path") if belongs_to_us(paths.root) else None
+    return [*map(Path, recorded or ()), Path.cwd()]

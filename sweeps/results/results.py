@@ -21,7 +21,7 @@ from sweeps.results.layout import Layout
 from sweeps.results.lineage import lineage_frame
 from sweeps.results.model import load_model
 from sweeps.results.winner import Winner, find_winner
-from sweeps.results.writer import build_tables, journal_stamp, read_fresh
+from sweeps.results.writer import build_tables, journal_stamp, read_cached
 from sweeps.spec import SweepSpec, load_resolved
 from sweeps.study import TrialRecord, is_locked, read_records
 
@@ -150,12 +150,17 @@ class Results:
     @cached_property
     def _tables(self) -> tuple[pa.Table, pa.Table]:
         stamp = journal_stamp(self._paths)
-        trials = read_fresh(self._paths.trials_parquet, stamp)
-        epochs = read_fresh(self._paths.epochs_parquet, stamp)
+        layout = Layout.of(self.spec)
+        no_trials, no_epochs = build_tables([], self._curves, layout)
+        trials = read_cached(self._paths.trials_parquet, stamp, no_trials.schema)
+        epochs = read_cached(self._paths.epochs_parquet, stamp, no_epochs.schema)
         if trials is not None and epochs is not None and not self._is_abandoned(trials):
             return trials, epochs
-        curves = Curves(self._paths, self.spec.metric.name, self.spec.metric.goal)
-        return build_tables(self._records, curves, Layout.of(self.spec))
+        return build_tables(self._records, self._curves, layout)
+
+    @property
+    def _curves(self) -> Curves:
+        return Curves(self._paths, self.spec.metric.name, self.spec.metric.goal)
 
     def _is_abandoned(self, trials: pa.Table) -> bool:
         """Whether the table says RUNNING of a trial whose driver is dead, killed since it was written."""

@@ -14,13 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sweeps.results.curves import Columns
-from sweeps.results.layout import Layout, typed_column
+from sweeps.results.layout import Layout, is_json_text, typed_column
 from sweeps.results.notes import Note
 from sweeps.study.record import TrialRecord
 from sweeps.trial.facts import Fact
 
 Floats = npt.NDArray[np.float64]
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
+_PLAIN = (pa.bool_(), pa.int64(), pa.float64(), pa.string())
 _OWN = ("number", "attempt", "epoch", "time")
 
 
@@ -83,7 +84,7 @@ def trials_table(
         _column("error", pa.string(), [r.error for r in records]),
     ]
     schema = pa.schema([field for field, _ in fields])
-    return _described(pa.Table.from_arrays([values for _, values in fields], schema=schema))
+    return described(pa.Table.from_arrays([values for _, values in fields], schema=schema))
 
 
 def _fact_columns(facts: Sequence[Mapping[str, Fact]]) -> list[tuple[pa.Field, pa.Array]]:
@@ -135,7 +136,18 @@ def _timestamps(seconds: npt.NDArray[np.generic]) -> pa.Array:
     return pa.array(microseconds).cast(_TIMESTAMP)
 
 
-def _described(table: pa.Table) -> pa.Table:
+def fits(schema: pa.Schema, wanted: pa.Schema) -> bool:
+    """Whether a table has the columns ``wanted``, in order; metrics and facts, which no spec names, may stand
+    anywhere among them.
+    """
+    own = [(field.name, field.type, is_json_text(field)) for field in wanted]
+    found = [(field.name, field.type, is_json_text(field)) for field in schema]
+    names = set(wanted.names)
+    rest = [kind for name, kind, _ in found if name not in names]
+    return [column for column in found if column[0] in names] == own and all(kind in _PLAIN for kind in rest)
+
+
+def described(table: pa.Table) -> pa.Table:
     """``table`` with what pandas needs to keep whole numbers and booleans that are partly missing."""
     kinds = {"int64": "Int64", "bool": "boolean"}
     columns = [
@@ -150,6 +162,4 @@ def _described(table: pa.Table) -> pa.Table:
         if str(field.type) in kinds and column.null_count
     ]
     pandas = {"index_columns": [], "column_indexes": [], "columns": columns, "pandas_version": "2.2.0"}
-    return table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), b"pandas": json.dumps(pandas).encode()}
-    )
+    return table.replace_schema_metadata({b"pandas": json.dumps(pandas).encode()})

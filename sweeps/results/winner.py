@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sweeps.errors import NoUsableTrialError
 from sweeps.messages import Goal, State
 from sweeps.paths import BestPaths, RunPaths
+from sweeps.results.choices import read_choice
 from sweeps.results.curves import known_epochs
-from sweeps.results.documents import read_test
 from sweeps.results.lineage import Segment, schedule
 from sweeps.results.notes import note_of
 from sweeps.results.strict import with_numbers
@@ -80,10 +80,10 @@ def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]
 
 def tested(best: BestPaths, number: int) -> Mapping[str, Any] | None:
     """What the test of trial ``number`` gave, if it was the last one tested."""
-    record = read_test(best)
+    record = read_choice(best.test)
     if record is None or record["trial"] != number:
         return None
-    metrics: dict[str, Any] = with_numbers(record["metrics"])
+    metrics: dict[str, Any] = with_numbers(record.get("metrics") or {})
     return metrics
 
 

@@ -10,16 +10,20 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from sweeps.errors import CorruptStudyError
 from sweeps.paths import RunPaths, replace_file
+from sweeps.results.csv_cells import safe_table
 from sweeps.results.curves import Curves
 from sweeps.results.layout import Layout
-from sweeps.results.tables import epochs_table, trials_table
+from sweeps.results.tables import described, epochs_table, fits, trials_table
 from sweeps.study.record import TrialRecord
 
 FORMAT = 2  # of the tables; part of every stamp, so that tables of another version count as stale
 REFRESH_INTERVAL = 10.0  # seconds
 _REST = 20.0  # a refresh is followed by at least this many times its own duration without one
 _STAMP = b"sweeps.stamp"
+_UNREADABLE = (OSError, ValueError, pa.ArrowException)
+_LEAST_RECORD = 20  # bytes of the journal that a row stands for, at the very least
 
 
 class TableWriter:
@@ -58,9 +62,19 @@ class TableWriter:
 
 
 def build_tables(records: Sequence[TrialRecord], curves: Curves, layout: Layout) -> tuple[pa.Table, pa.Table]:
-    """(trials, epochs) as they stand."""
-    epochs = epochs_table(curves.read(records), layout)
-    return trials_table(records, epochs, curves.notes, layout), epochs
+    """(trials, epochs) as they stand.
+
+    Raises:
+        CorruptStudyError: a value of the study is not of its parameter's type.
+    """
+    try:
+        epochs = epochs_table(curves.read(records), layout)
+        return trials_table(records, epochs, curves.notes, layout), epochs
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise CorruptStudyError(
+            f"the study's values must be of the types that the spec gives them, and are not ({error}): "
+            "restore study.journal and resolved.yaml from the same backup"
+        ) from error
 
 
 def journal_stamp(paths: RunPaths) -> int | None:
@@ -68,14 +82,33 @@ def journal_stamp(paths: RunPaths) -> int | None:
     return paths.journal.stat().st_size if paths.journal.exists() else None
 
 
+def read_cached(path: Path, stamp: int | None, wanted: pa.Schema) -> pa.Table | None:
+    """As `read_fresh`, of a file that anyone may have written.
+
+    One whose columns are not those ``wanted``, metrics and facts besides, is stale, and so is one with more
+    rows than a journal of ``stamp`` bytes has records. Of what it says for pandas nothing is used.
+    """
+    if stamp is None:
+        return None
+    try:
+        with pa.parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows * _LEAST_RECORD > stamp or not fits(file.schema_arrow, wanted):
+                return None
+    except _UNREADABLE:
+        return None
+    table = read_fresh(path, stamp)
+    return None if table is None else described(table)
+
+
 def read_fresh(path: Path, stamp: int | None) -> pa.Table | None:
     """The table at ``path`` if it was written with this stamp, else None; a stamp of None is never fresh."""
     try:
-        table = pa.parquet.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException):  # it is not there, or damaged
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            if stamp is None or (file.schema_arrow.metadata or {}).get(_STAMP) != _stamp(stamp):
+                return None
+            return file.read()
+    except _UNREADABLE:
         return None
-    written = (table.schema.metadata or {}).get(_STAMP)
-    return table if stamp is not None and written == _stamp(stamp) else None
 
 
 def _stamp(stamp: int | None) -> bytes:
@@ -92,5 +125,5 @@ def _parquet(table: pa.Table, stamp: int | None) -> bytes:
 def csv_bytes(table: pa.Table) -> bytes:
     """``trials.csv`` of this table."""
     sink = pa.BufferOutputStream()
-    pa.csv.write_csv(table, sink)
+    pa.csv.write_csv(safe_table(table), sink)
     return bytes(sink.getvalue())

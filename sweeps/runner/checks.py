@@ -8,6 +8,7 @@ from pathlib import Path
 from sweeps.controller.proposals import UNIFORM_DRAWS, constraints_leave_nothing
 from sweeps.engines import EngineSettings, Ranks, create_engine
 from sweeps.errors import UsageError
+from sweeps.floors import require_floor
 from sweeps.messages import IMPORTING
 from sweeps.pruners import make_pruner
 from sweeps.runner.configurations import check_configurations
@@ -42,6 +43,7 @@ def check_runnable(spec: SweepSpec, places: tuple[Path, ...], address: str | Non
         UsageError: the machine has no room for a trial, a sampler or pruner does not fit, or the training
             function's own check refuses a configuration.
     """
+    require_floor("torch")
     if spec.space.size() is None:
         check_constraints(spec.space, spec.seed)
     for target in filter(None, (spec.train, spec.test)):

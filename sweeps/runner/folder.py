@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sweeps.disk import full_disk
 from sweeps.environment import describe
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
-from sweeps.paths import RunPaths, replace_file, shown
+from sweeps.paths import RunPaths, belongs_to_us, replace_file, shown
+from sweeps.runner.trust import refuse_links
 from sweeps.spec import SweepSpec, load_resolved, load_spec
+from sweeps.strictjson import parse_object
 from sweeps.study import RunLock
 from sweeps.trial import source_hash
 
@@ -22,6 +26,8 @@ CHANGEABLE = (
     "budget", "workers", "timeout", "retries", "breaker", "canary", "quarantine", "resources", "isolation",
     "max_trials_per_worker", "engine", "export", "test", "keep",
 )  # fmt: skip
+
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +53,16 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
 
     Raises:
         LockedError: another driver holds it.
+        RefusedError: what is to be written there is a link that leads elsewhere.
         UsageError: the folder cannot be made.
         OSError: the disk is full.
     """
+    refuse_links(paths)
     try:
         if fresh and (is_sweep(paths) or has_begun(paths)):
             with RunLock(paths.lock):
                 move_aside(paths)
-        paths.root.mkdir(parents=True, exist_ok=True)
+        paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return RunLock(paths.lock).acquire()
     except OSError as error:
         if full_disk(error) is not None:
@@ -105,7 +113,8 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
 
 def _read_manifest(paths: RunPaths) -> Manifest:
     try:
-        data = json.loads(paths.manifest.read_bytes())
+        data = parse_object(paths.manifest.read_bytes())
+        _check_manifest(data)
         return Manifest(data["version"], data["id"], tuple(data["search_path"]), data["source"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptStudyError(
@@ -114,9 +123,23 @@ def _read_manifest(paths: RunPaths) -> Manifest:
         ) from error
 
 
+def _check_manifest(data: Mapping[str, Any]) -> None:
+    """Its id becomes the name of a folder in a storage, its search path the place where code comes from."""
+    texts = [data["id"], data["source"], *data["search_path"]]
+    if type(data["version"]) is not int or not all(isinstance(text, str) for text in texts):
+        raise ValueError("a number and texts are wanted")
+    if not _ID.fullmatch(data["id"]):
+        raise ValueError(f"its id is {data['id'][:40]!r}")
+
+
 def is_sweep(paths: RunPaths) -> bool:
     """Whether the folder holds a sweep."""
     return paths.resolved_yaml.exists()
+
+
+def recorded_places(paths: RunPaths, manifest: Manifest) -> Manifest:
+    """``manifest`` without its search path where another user has made the folder."""
+    return manifest if belongs_to_us(paths.root) else replace(manifest, search_path=())
 
 
 def has_begun(paths: RunPaths) -> bool:

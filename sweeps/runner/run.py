@@ -40,12 +40,14 @@ from sweeps.runner.folder import (
     has_begun,
     keep_changes,
     read_folder,
+    recorded_places,
     refuse_changes,
     search_path,
     source_warning,
 )
 from sweeps.runner.room import disk_trouble, require_start, system_refusals
 from sweeps.runner.signals import Signals
+from sweeps.runner.trust import code_places
 from sweeps.samplers import build_sampler
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import StudyStore, TrialRecord, read_end, read_records
@@ -128,7 +130,7 @@ def run(
         if has_begun(paths):
             before, manifest = read_folder(paths)
             refuse_changes(before.difference(spec), paths)
-            manifest = found_from_here(manifest, search_path(spec))
+            manifest = found_from_here(recorded_places(paths, manifest), search_path(spec))
         else:
             manifest = create_folder(paths, spec, command)
         return _execute(_Run(spec, paths, manifest, address, list(observers)))
@@ -196,7 +198,8 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
 
 def _found(paths: RunPaths, overrides: Sequence[str] = (), address: str | None = None) -> _Run:
     spec, manifest = read_folder(paths, overrides)
-    return _Run(spec, paths, found_from_here(manifest, [Path.cwd()]), address)
+    places, notes = code_places(paths, spec)
+    return _Run(spec, paths, found_from_here(recorded_places(paths, manifest), places), address, notes=notes)
 
 
 def _execute(run: _Run) -> RunResult:
@@ -295,11 +298,8 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         return None, 6
     try:
         winner = finalise(run.paths, run.spec, controller.records, engine, observers=run.observers)
-    except NoUsableTrialError as error:
+    except (NoUsableTrialError, CorruptStudyError) as error:
         run.notes.append(str(error))
-        return None, error.exit_code
-    except CorruptStudyError as error:
-        run.notes.append(f"{error}\nthen: {resume}")
         return None, error.exit_code
     except RefusedError as error:
         # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.

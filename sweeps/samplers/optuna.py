@@ -2,6 +2,7 @@
 
 `study.ask()` numbers and stores a trial before it is sampled. Here the sampler meets a trial that is in no
 storage: what it wants to keep with that trial is captured, and enters with the trial if it is accepted.
+What Optuna would keep as a pickle is kept as data: see `sweeps.samplers.cma_state`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.samplers.base import Draw, Proposal
+from sweeps.samplers.cma_state import StoredTrials, without_pickles
 from sweeps.samplers.native import given_or
 from sweeps.seeding import derive
 from sweeps.space import Parameter, Space, Value
@@ -47,6 +49,7 @@ class OptunaSampler:
         self._seed = seed
         self._store = store
         self._distributions = {p.name: distribution(p.domain) for p in space.parameters}
+        self._stored = StoredTrials()
 
     def suggest(self, draw: Draw) -> Proposal:
         with quiet():
@@ -55,7 +58,7 @@ class OptunaSampler:
 
     def _sample(self, sampler: BaseSampler, draw: Draw) -> Proposal:
         trial = _trial_aside(draw.number)
-        storage = _StorageAside(self._store.storage, trial, self._infeasible)
+        storage = _StorageAside(self._store.storage, trial, self._stored, self._infeasible)
         study = optuna.study.Study(self._store.name, cast(BaseStorage, storage), sampler, NopPruner())
         sampler.before_trial(study, trial)
         relative_space = sampler.infer_relative_search_space(study, trial)
@@ -75,7 +78,7 @@ class OptunaSampler:
             trial.distributions = {**trial.distributions, name: self._distributions[name]}
             return value
 
-        return Proposal(self._space.draw(choose), storage.captured)
+        return Proposal(self._space.draw(choose), without_pickles(storage.captured))
 
 
 def _fits(kind: BaseDistribution, value: Any) -> bool:
@@ -105,9 +108,12 @@ class _StorageAside:
     neighbours for ever: to them these trials are COMPLETE, with the worst objective there is.
     """
 
-    def __init__(self, storage: BaseStorage, trial: FrozenTrial, infeasible: Collection[str]) -> None:
+    def __init__(
+        self, storage: BaseStorage, trial: FrozenTrial, stored: StoredTrials, infeasible: Collection[str]
+    ) -> None:
         self._storage = storage
         self._trial = trial
+        self._stored = stored
         self._infeasible = infeasible
         self.captured: dict[str, Any] = {}
 
@@ -124,13 +130,16 @@ class _StorageAside:
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy)
+        stored = self._storage.get_all_trials(study_id, deepcopy=False)
         maximize = self._storage.get_study_directions(study_id) == [StudyDirection.MAXIMIZE]
-        trials = _with_worst(trials, self._infeasible, min if maximize else max)
-        return [trial for trial in trials if states is None or trial.state in states]
+        trials = _with_worst(
+            [self._stored.seen(trial) for trial in stored], self._infeasible, min if maximize else max
+        )
+        wanted = [trial for trial in trials if states is None or trial.state in states]
+        return copy.deepcopy(wanted) if deepcopy else wanted
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        return self._trial if trial_id == _ASIDE else self._storage.get_trial(trial_id)
+        return self._trial if trial_id == _ASIDE else self._stored.seen(self._storage.get_trial(trial_id))
 
     def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
         return self.get_trial(trial_id).system_attrs

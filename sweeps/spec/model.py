@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from sweeps.messages import Goal
 from sweeps.space import Value
 from sweeps.spec.scalars import parse_duration, parse_size
+from sweeps.urls import holds_password, mask_password
 
 _SIZE_RULE = "a size such as 512MB or 4GiB, or a number of bytes"
 _DURATION_RULE = "a duration such as 45s, 30m, 1h30m or 1d, or a number of seconds"
@@ -274,3 +283,10 @@ class Settings(Section):
     export: tuple[Literal["safetensors"], ...] = Field(
         default=("safetensors",), strict=False, description="formats of the released model"
     )
+
+    @field_validator("storage", "storage_path")
+    @classmethod
+    def _without_password(cls, value: str | None) -> str | None:
+        if value is not None and holds_password(value):
+            raise PydanticCustomError("password", "", {"shown": mask_password(value.partition("?")[0])})
+        return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sweeps.spec.positions import KeyPath, Location, Positions, dotted
+from sweeps.urls import mask_password
 
 
 class Problems:
@@ -70,4 +71,4 @@ class Reporter:
 
 
 def _line(location: Location, path: str, message: str) -> str:
-    return "  ".join(part for part in (str(location), path, message) if part)
+    return mask_password("  ".join(part for part in (str(location), path, message) if part))

@@ -13,6 +13,7 @@ from sweeps.spec.model import Settings
 from sweeps.spec.positions import KeyPath
 from sweeps.spec.problems import Reporter
 from sweeps.spec.scalars import read_plain
+from sweeps.urls import mask_password
 
 _EXAMPLES: Mapping[KeyPath, str] = {
     ("metric",): "{name: val_loss, goal: minimize}",
@@ -32,6 +33,10 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("test",): "module:function or path/to/file.py:function, such as my_cnn:test",
     ("storage_path",): "an absolute path or a URI that every node reaches, such as s3://bucket/sweeps",
     ("storage",): "sqlite:///file.db or postgresql://host/database",
+}
+_PASSWORDS: Mapping[KeyPath, str] = {
+    ("storage",): "the folder keeps this text; put it into ~/.pgpass, or PGPASSWORD in the environment",
+    ("storage_path",): "the folder keeps this text; use the environment, as in AWS_SECRET_ACCESS_KEY",
 }
 NOT_YET: Mapping[KeyPath, frozenset[str]] = {("engine",): frozenset({"simulated"})}
 
@@ -68,6 +73,10 @@ def _section(name: str) -> type[BaseModel] | None:
 
 def _message(finding: ErrorDetails, path: KeyPath) -> str:
     kind, value, limits = finding["type"], finding.get("input"), finding.get("ctx", {})
+    if isinstance(value, str):
+        value = mask_password(value)
+    if kind == "password":
+        return f"must not hold a password ({show(limits['shown'])}): {_PASSWORDS[path]}"
     if kind == "missing":
         return f"is missing: {_description(path)}"
     if kind == "literal_error":

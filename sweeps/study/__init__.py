@@ -3,11 +3,12 @@
 from sweeps.study.generations import Descent, Generation
 from sweeps.study.history import TimeStep, TrialStep, read_history
 from sweeps.study.lock import RunLock, is_locked
-from sweeps.study.reader import as_shown, read_end, read_records, read_stored
+from sweeps.study.reader import STOPPED, as_shown, read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.store import StudyStore
 
 __all__ = [
+    "STOPPED",
     "Descent",
     "Generation",
     "Inheritance",

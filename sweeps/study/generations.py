@@ -52,9 +52,22 @@ class Generation:
 
 
 def apply_generations(attributes: Mapping[str, Any], records: Sequence[TrialRecord]) -> None:
-    """Apply every generation among a study's attributes to its records, in order of epochs."""
+    """Apply every generation among a study's attributes to its records, in order of epochs.
+
+    Raises what Python raises where they do not fit the records: see `sweeps.study.checked.replayed`.
+    """
     epochs = sorted(int(key.removeprefix(PREFIX)) for key in attributes if key.startswith(PREFIX))
     for epoch in epochs:
         stored = attributes[f"{PREFIX}{epoch}"]
-        exploits = [Descent(e["trial"], e["parent"], e["params"]) for e in stored["exploits"]]
-        Generation(epoch, stored["members"], exploits).apply(records)
+        exploits = [
+            Descent(_known(e["trial"], records), _known(e["parent"], records), dict(e["params"]))
+            for e in stored["exploits"]
+        ]
+        members = [_known(number, records) for number in stored["members"]]
+        Generation(epoch, members, exploits).apply(records)
+
+
+def _known(number: int, records: Sequence[TrialRecord]) -> int:
+    if not 0 <= number < len(records):
+        raise LookupError(f"there is no trial {number}")
+    return number

@@ -18,7 +18,9 @@ from optuna.storages.journal import BaseJournalBackend
 from sweeps.errors import CorruptStudyError
 from sweeps.lines import LineFile
 from sweeps.paths import shown
+from sweeps.strictjson import parse_object
 
+LONGEST_LINE = 1 << 26  # bytes: far beyond what a trial, or a generation of thousands, takes
 SYNC_INTERVAL = 1.0  # seconds: the most that a power cut can take, finished trials excepted
 _BEGINNING = b'{"op_code":'  # of every record
 
@@ -124,13 +126,14 @@ def read_journal(path: Path) -> Iterable[dict[str, Any]]:
     """Every whole record of the journal, in order; a last one that a crash cut short is left out.
 
     Raises:
-        CorruptStudyError: anything else in it is not a JSON object of Optuna's journal.
+        CorruptStudyError: anything else in it is not a JSON object of Optuna's journal, or a line is longer
+            than 64 MiB.
     """
     with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
             if line.endswith(b"\n"):
                 yield _parse(path, number, line)
-            elif not _is_begun(line):
+            elif len(line) > LONGEST_LINE or not _is_begun(line):
                 raise _corrupt(path, number)
 
 
@@ -142,10 +145,10 @@ def _is_begun(line: bytes) -> bool:
 
 def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        record = parse_object(line)
+    except ValueError as error:
         raise _corrupt(path, number) from error
-    if not isinstance(record, dict) or "op_code" not in record:
+    if type(record.get("op_code")) is not int:
         raise _corrupt(path, number)
     return record
 

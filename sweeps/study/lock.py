@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sweeps.errors import LockedError
+from sweeps.strictjson import parse_object
 
 PATIENCE = 0.5  # seconds: a reader's probe holds the lock for an instant
 
@@ -29,7 +30,7 @@ class RunLock:
         self._fd: int | None = None
 
     def acquire(self) -> RunLock:
-        fd = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fd = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         if not _try_lock(fd, patience=PATIENCE):
             holder = _holder(fd)
             os.close(fd)
@@ -57,7 +58,7 @@ class RunLock:
 def is_locked(path: Path) -> bool:
     """Whether a driver holds the lock right now."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     try:
@@ -84,7 +85,7 @@ def _try_lock(fd: int, patience: float) -> bool:
 
 def _holder(fd: int) -> str:
     try:
-        holder = json.loads(os.pread(fd, 4096, 0))
+        holder = parse_object(os.pread(fd, 4096, 0))
         return f"process {holder['pid']} on {holder['host']}"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError):
         return "another process"

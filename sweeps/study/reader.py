@@ -8,12 +8,12 @@ from optuna.storages import BaseStorage, JournalStorage
 from sweeps.errors import CorruptStudyError
 from sweeps.messages import Goal
 from sweeps.paths import RunPaths
-from sweeps.study.generations import apply_generations
+from sweeps.study.checked import replayed
 from sweeps.study.journal import ReadOnlyBackend
 from sweeps.study.lock import is_locked
 from sweeps.study.record import TrialRecord
-from sweeps.study.store import open_database, record_of, study_attributes, study_name
-from sweeps.study.whole import ended_trials, refuse_lost, refusing_damage
+from sweeps.study.store import open_database, stored_records, study_attributes, study_name
+from sweeps.study.whole import ended_trials, refuse_lost
 from sweeps.urls import require_database
 
 STOPPED = ("interrupted", "breaker", "disk")  # reasons for which a sweep ends before it is done
@@ -49,10 +49,7 @@ def read_stored(paths: RunPaths, name: str, goal: Goal, url: str | None = None) 
     found = _find(paths, name, url)
     if found is None:
         return []
-    storage, study_id = found
-    with refusing_damage(paths):
-        records = [record_of(trial, goal) for trial in storage.get_all_trials(study_id, deepcopy=False)]
-        apply_generations(storage.get_study_user_attrs(study_id), records)
+    _, records = stored_records(*found, goal)
     return records
 
 
@@ -74,21 +71,17 @@ def _find(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int
     if url:
         require_database(url)
     name = study_name(paths, name, url)
-    storage = open_database(url) if url else _replayed(paths)
-    try:
-        study_id = storage.get_study_id_from_name(name)
-    except KeyError:
-        if not url and storage.get_all_studies():
+    with replayed():
+        storage = (
+            open_database(url, to_write=False) if url else JournalStorage(ReadOnlyBackend(paths.journal))
+        )
+        studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
+    if name not in studies:
+        if not url and studies:
             raise CorruptStudyError(
                 f"the study must be named {name!r} as in the results folder's resolved.yaml, and it is not: "
                 "restore study.journal and resolved.yaml from the same backup"
-            ) from None
+            )
         return None
-    study_attributes(storage, study_id)  # refuses what a newer version wrote
-    return storage, study_id
-
-
-def _replayed(paths: RunPaths) -> BaseStorage:
-    backend = ReadOnlyBackend(paths.journal)
-    with refusing_damage(paths):
-        return JournalStorage(backend)
+    study_attributes(storage, studies[name])  # refuses what a newer version wrote
+    return storage, studies[name]

@@ -10,7 +10,6 @@ decides stands in attributes of the study: see `sweeps.study.generations`.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping
@@ -20,18 +19,21 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.messages import Goal
-from sweeps.paths import RunPaths, shown
+from sweeps.paths import RunPaths
+from sweeps.strictjson import parse_object
+from sweeps.study.checked import attributes_of, checked_progress, replayed
 from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.record import TrialRecord, best_of
 from sweeps.study.states import STATES
-from sweeps.study.whole import ended_trials, refuse_lost, refusing_damage
+from sweeps.study.whole import ended_trials, refuse_lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,10 +56,8 @@ class StudyStore:
         self.storage = storage
         self._study_id = study_id
         self._journal = journal
-        trials = storage.get_all_trials(study_id, deepcopy=False)
+        trials, self.records = stored_records(storage, study_id, goal)
         self._ids = [trial._trial_id for trial in trials]
-        self.records = [record_of(trial, goal) for trial in trials]
-        apply_generations(storage.get_study_user_attrs(study_id), self.records)
         progress = study_attributes(storage, study_id)
         self.elapsed = float(progress.get("elapsed", 0.0))
         self.gpu_seconds = float(progress.get("gpu_seconds", 0.0))
@@ -74,10 +74,10 @@ class StudyStore:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         ended = ended_trials(paths)
         journal = None if url else SingleWriterBackend(paths.journal)
-        with refusing_damage(paths) if journal else nullcontext():
+        with replayed():
             storage = JournalStorage(journal) if journal else open_database(str(url))
             study_id = _find(storage, name)
-            store = None if study_id is None else cls(storage, study_id, goal, journal)
+        store = None if study_id is None else cls(storage, study_id, goal, journal)
         refuse_lost(paths, ended, store.records if store else [], url)
         if store is None:
             return cls(storage, _create(storage, name, goal), goal, journal)
@@ -191,18 +191,23 @@ def _attributes(record: TrialRecord) -> dict[str, Any]:
     return attributes | {"seconds": seconds, "failures": dict(record.failures), "epochs": record.epochs}
 
 
-def record_of(trial: FrozenTrial, goal: Goal) -> TrialRecord:
-    """What a stored trial says, in the tables' words.
+def stored_records(
+    storage: BaseStorage, study_id: int, goal: Goal
+) -> tuple[Sequence[FrozenTrial], list[TrialRecord]]:
+    """All trials by number: as Optuna has them, and in the tables' words.
 
     Raises:
-        CorruptStudyError: the trial was not written by this package.
+        CorruptStudyError: they are not what this package writes.
     """
-    attributes = trial.user_attrs.get("sweeps")
-    if attributes is None or "params" not in trial.user_attrs:
-        raise CorruptStudyError(
-            f"trial {trial.number}: the study must be written by `sweep` alone, and this trial was not: "
-            "restore study.journal from a backup"
-        )
+    with replayed():
+        trials = storage.get_all_trials(study_id, deepcopy=False)
+        records = [_record_of(trial, number, goal) for number, trial in enumerate(trials)]
+        apply_generations(storage.get_study_user_attrs(study_id), records)
+    return trials, records
+
+
+def _record_of(trial: FrozenTrial, number: int, goal: Goal) -> TrialRecord:
+    attributes = attributes_of(trial, number)
     record = TrialRecord(trial.number, dict(trial.user_attrs["params"]))
     for key in _ATTRIBUTES:
         setattr(record, key, attributes[key])
@@ -216,15 +221,19 @@ def record_of(trial: FrozenTrial, goal: Goal) -> TrialRecord:
 
 
 def study_name(paths: RunPaths, name: str, url: str | None) -> str:
-    """The study's name: the sweep's, and in a database, which many folders may share, the folder's id too."""
+    """The study's name: the sweep's, and in a database, which many folders may share, the folder's id too.
+
+    Raises:
+        CorruptStudyError: the folder's manifest does not say its id.
+    """
     if url is None:
         return name
     try:
-        return f"{name}-{json.loads(paths.manifest.read_bytes())['id']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{name}-{parse_object(paths.manifest.read_bytes())['id']}"
+    except (OSError, ValueError, KeyError) as error:
         raise CorruptStudyError(
-            f"{shown(paths.manifest)} must name the study in the database, and does not ({error!r}): restore "
-            "it from a backup"
+            f"{paths.manifest} must hold the id of the folder, and does not ({type(error).__name__}): "
+            "restore it from a backup"
         ) from error
 
 
@@ -234,7 +243,7 @@ def study_attributes(storage: BaseStorage, study_id: int) -> Mapping[str, Any]:
     Raises:
         RefusedError: a newer version of this package wrote it.
     """
-    attributes: Mapping[str, Any] = storage.get_study_user_attrs(study_id).get("sweeps", {})
+    attributes = checked_progress(storage.get_study_user_attrs(study_id).get("sweeps", {}))
     version = attributes.get("version", STUDY_VERSION)
     if version > STUDY_VERSION:
         raise RefusedError(
@@ -256,8 +265,8 @@ def _create(storage: BaseStorage, name: str, goal: Goal) -> int:
     return study_id
 
 
-def open_database(url: str) -> BaseStorage:
-    """Optuna's RDBStorage for ``url``.
+def open_database(url: str, *, to_write: bool = True) -> BaseStorage:
+    """Optuna's storage for ``url``; only one that is opened ``to_write`` gets Optuna's tables if it has none.
 
     Raises:
         UsageError: no such database, no driver, or no connection.
@@ -267,10 +276,14 @@ def open_database(url: str) -> BaseStorage:
     from sweeps.urls import driver_url, mask_password
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    address = driver_url(url)
     try:
-        return optuna.storages.get_storage(driver_url(url))
+        if to_write:
+            return optuna.storages.get_storage(address)
+        # It may be no study's database at all: a folder names what it likes.
+        return _CachedStorage(RDBStorage(address, skip_table_creation=True))
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        cause = str(error.__cause__ or error).strip().splitlines()[0]
+        cause = mask_password(str(error.__cause__ or error).strip().splitlines()[0])
         raise UsageError(
             f"storage: cannot open {mask_password(url)}: {cause}; check the address, the rights, and that "
             'the database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'

@@ -4,12 +4,11 @@ no crash, and no power cut, leaves a study that lacks one: only damage does, or 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 from sweeps.errors import CorruptStudyError
 from sweeps.paths import RunPaths, shown
+from sweeps.strictjson import parse_object
 from sweeps.study.journal import how_to_restore
 from sweeps.study.record import TrialRecord
 
@@ -27,8 +26,8 @@ def ended_trials(paths: RunPaths) -> set[int]:
 
 def _ended(line: bytes) -> Iterator[int]:
     try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
+        event = parse_object(line)
+    except ValueError:
         return
     match event:
         case {"event": "TrialEnded", "number": int(number), "state": str(state)} if state in _ENDED:
@@ -56,15 +55,3 @@ def refuse_lost(
         raise CorruptStudyError(
             f"{place} must hold the trials that have folders in {shown(paths.trials)}, and holds none: {how}"
         )
-
-
-@contextmanager
-def refusing_damage(paths: RunPaths) -> Iterator[None]:
-    """What records that are no study of ours make Optuna, or us, raise is a `CorruptStudyError`."""
-    try:
-        yield
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError, AssertionError) as error:
-        raise CorruptStudyError(
-            f"{shown(paths.journal)}: its records must make up a study, and do not "
-            f"({type(error).__name__}: {error}): {how_to_restore(paths.journal)}"
-        ) from error

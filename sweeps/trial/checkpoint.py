@@ -13,16 +13,24 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sweeps.disk import require_room
 from sweeps.errors import CheckpointError
+from sweeps.floors import require_floor
 from sweeps.paths import aside_path, checksum_path, previous_path, replace_file, write_aside
 from sweeps.trial.plain import decode, encode
 
 State = dict[str, Any]
+# What torch, zipfile and the unpickler that makes nothing but data raise for foreign or damaged bytes.
+_UNREADABLE = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError,
+    RuntimeError, TypeError, ValueError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 class Checkpoint:
@@ -123,13 +131,30 @@ def serialise(state: State) -> memoryview:
 
 
 def deserialise(data: bytes, source: str) -> State:
-    """What ``serialise`` was given; raises CheckpointError naming ``source`` for other data."""
+    """What ``serialise`` was given; raises CheckpointError naming ``source`` for other data.
+
+    Only tensors and plain data are read, never code: there is no other way, also where this one fails.
+    """
+    require_floor("torch")
     import torch
 
     try:
+        _refuse_compressed(data)
         state: State = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        return {name: decode(value) for name, value in state.items()}
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())[:300]
         raise CheckpointError(
-            f"{source} was not written by this version: torch cannot read it ({error})"
+            f"{source} must hold what `trial.epochs` saves, and cannot be read as tensors and plain data "
+            f"({type(error).__name__}: {reason})"
         ) from error
-    return {name: decode(value) for name, value in state.items()}
+
+
+def _refuse_compressed(data: bytes) -> None:
+    """torch stores its records as they are: what unfolds to more than itself was made by another hand."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        records = archive.infolist()
+    if any(r.compress_type != zipfile.ZIP_STORED for r in records) or sum(r.file_size for r in records) > len(
+        data
+    ):
+        raise ValueError("its records are compressed")

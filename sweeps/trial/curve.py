@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from sweeps.strictjson import parse_object
+
+_MOST = 2**63  # of whole numbers, in a table
+_LATEST = 1e11  # seconds since 1970, likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Row:
 def read_epochs(path: os.PathLike[str] | str) -> list[Row]:
     """The trial's epochs in order; of an epoch written twice the last attempt wins. No file: no rows.
 
-    A line that a killed worker left half written is skipped.
+    A line that a killed worker left half written is skipped, and so is any other that is no report.
     """
     try:
         with open(path, "rb", buffering=0) as file:
@@ -38,9 +42,17 @@ def read_epochs(path: os.PathLike[str] | str) -> list[Row]:
 def _rows(lines: list[bytes]) -> Iterator[Row]:
     for line in lines:
         try:
-            raw = json.loads(line)
+            raw = parse_object(line)
             # float() also reads "NaN" and "Infinity", which JSON has no numbers for.
             metrics = {name: float(value) for name, value in raw["metrics"].items()}
-            yield Row(int(raw["attempt"]), int(raw["epoch"]), float(raw["time"]), metrics)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+            row = Row(raw["attempt"], raw["epoch"], raw["time"], metrics)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             continue
+        if _is_whole(row):
+            yield row
+
+
+def _is_whole(row: Row) -> bool:
+    counted = type(row.attempt) is int and type(row.epoch) is int
+    timed = type(row.time) in (int, float) and 0 <= row.time < _LATEST
+    return counted and timed and 0 < row.attempt < _MOST and 0 < row.epoch < _MOST and "" not in row.metrics

@@ -11,6 +11,7 @@ from typing import Any
 
 from sweeps.errors import TrialError
 from sweeps.paths import replace_file
+from sweeps.strictjson import parse_object
 from sweeps.trial.scalars import plain_number, plain_text, shown
 
 Fact = bool | int | float | str
@@ -30,14 +31,22 @@ def write_facts(path: Path, facts: Mapping[str, Fact]) -> None:
 
 
 def read_facts(path: os.PathLike[str] | str) -> dict[str, Fact]:
-    """What the trial noted; nothing where there is no file, or none that a power cut left whole."""
+    """What the trial noted; nothing where there is no file, or none that a power cut left whole.
+
+    What could not have been noted is left out.
+    """
     try:
         with open(path, "rb", buffering=0) as file:
-            facts = json.loads(file.read())
-    except (FileNotFoundError, ValueError, RecursionError):
+            facts = parse_object(file.read())
+    except (FileNotFoundError, ValueError):
         return {}
-    plain = facts.items() if isinstance(facts, dict) else ()
-    return {name: fact for name, fact in plain if isinstance(fact, bool | int | float | str)}
+    return {name: value for name, value in facts.items() if name and _is_fact(value)}
+
+
+def _is_fact(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= CHARACTERS
+    return isinstance(value, int | float) and _fits(value)
 
 
 def _name(name: str) -> str:

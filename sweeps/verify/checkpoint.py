@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sweeps.errors import CheckpointError, CorruptStudyError, NoUsableTrialError
 from sweeps.export import best_model, read_model, same_weights
 from sweeps.paths import TrialPaths, checksum_path
-from sweeps.results.documents import read_json
+from sweeps.results.choices import read_choice
 from sweeps.results.winner import choose
 from sweeps.trial.checkpoint import Checkpoint
 from sweeps.verify.evidence import Evidence
@@ -44,10 +44,10 @@ def _export(evidence: Evidence) -> Iterator[Finding]:
     """The bundle may be an earlier winner's: it is compared with that trial's checkpoint."""
     best = evidence.paths.best
     try:
-        told = read_json(best.metrics)
+        told = read_choice(best.metrics)
         if told is not None and best.model.name in told["export"]:  # else there is no bundle
-            yield from _difference(evidence, int(told["trial"]))
-    except (CorruptStudyError, ValueError, KeyError, TypeError) as error:
+            yield from _difference(evidence, told["trial"])
+    except (CorruptStudyError, KeyError, TypeError) as error:
         yield Finding(
             "I7", f"best/{best.metrics.name} must hold what the export wrote, and does not: {error!r}"
         )

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweeps.errors import CorruptStudyError
-from sweeps.results.documents import read_json
+from sweeps.results.choices import read_choice
+from sweeps.study import STOPPED
 from sweeps.verify.evidence import Evidence
 from sweeps.verify.finding import Check, Finding
 
@@ -21,7 +22,7 @@ _Choice = Mapping[str, Any]
 def the_test_is_done_once(evidence: Evidence) -> Check:
     best = evidence.paths.best
     try:
-        test, selection = read_json(best.test), read_json(best.selection)
+        test, selection = read_choice(best.test), read_choice(best.selection)
         findings = [*_unselected(test, selection), *_repeated(test or selection)]
     except (CorruptStudyError, KeyError, TypeError) as error:
         findings = [Finding("I8", f"test.json and selection.json must hold what was written: {error!r}")]
@@ -52,14 +53,14 @@ def _repeated(latest: _Choice | None) -> Iterator[Finding]:
 
 
 def _replayed(evidence: Evidence) -> Iterator[Finding]:
-    may_test = False
+    may_test = True  # where the beginning of events.jsonl is lost, it cannot be told
     tested: set[int] = set()
     for event in evidence.events:
         match event:
             case {"event": "SweepStarted"}:
                 may_test = False
             case {"event": "SweepEnded", "reason": reason}:
-                may_test = reason != "interrupted"
+                may_test = reason not in STOPPED
             case {"event": "FinalsStarted", "number": number, "test": str()}:
                 if not may_test:
                     yield Finding("I8", "was tested while its sweep had not ended", number)

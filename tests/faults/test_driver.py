@@ -79,7 +79,7 @@ def test_the_driver_is_killed_on_inline_at(project, hook):
 
 @pytest.mark.faults
 @pytest.mark.ray
-@pytest.mark.parametrize("hook", ["ask", "report", "finished", "tables", "selected"])
+@pytest.mark.parametrize("hook", ["report", "selected"])
 def test_the_driver_is_killed_on_ray_at(project, hook):
     toy = project(engine="ray")
     toy.killed_at(HOOKS[hook])

@@ -198,10 +198,11 @@ def test_two_folders_share_a_database_and_no_trials(tmp_path):
         assert len(read_records(RunPaths(tmp_path / folder / "results"), spec.name, "minimize", url)) == 2
 
 
-def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path):
-    spec = write_spec(tmp_path, BASE, ("storage=postgresql://me:secret@127.0.0.1:1/none",))
+def test_a_database_that_cannot_be_opened_is_named_and_no_password_with_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "secret")
+    spec = write_spec(tmp_path, BASE, ("storage=postgresql://me@127.0.0.1:1/none",))
     with pytest.raises(
-        UsageError, match=r"storage: cannot open postgresql://me:\*\*\*@127\.0\.0\.1:1/none"
+        UsageError, match=r"storage: cannot open postgresql://me@127\.0\.0\.1:1/none"
     ) as error:
         opened(tmp_path, spec).__enter__()
     assert "secret" not in str(error.value)

@@ -177,7 +177,7 @@ def receive(directory: Path, pieces: Sequence[Piece]) -> None:
         return
     directory.mkdir(parents=True, exist_ok=True)
     for piece in pieces:
-        path = directory / piece.name
+        path = directory / Path(piece.name).name  # what comes over a network stays in the folder
         if piece.whole:
             replace_file(path, piece.data, durable=False)
         else:

@@ -1,0 +1,42 @@
+"""JSON as the standard has it, from files that anyone may have written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The data of one JSON document in UTF-8.
+
+    Raises:
+        ValueError: it is not JSON, holds NaN or Infinity, or is nested too deep to be read.
+    """
+    try:
+        return _DECODER.decode(text if isinstance(text, str) else text.decode())
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """As `parse_json`, of a document that is one object; ValueError for any other."""
+    data = parse_json(text)
+    if not isinstance(data, dict):
+        raise ValueError(f"one object is wanted, and this is a {type(data).__name__}")
+    return data
+
+
+def depth(data: Any) -> int:
+    """How deep lists and dicts are nested: 0 for a scalar. Needs no recursion itself."""
+    level, deepest = [data], 0
+    while level := [item for item in level if isinstance(item, list | dict)]:
+        deepest += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return deepest
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
