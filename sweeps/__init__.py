@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sweeps.errors import (
         CheckpointError,
         CorruptStudyError,
+        DiskFullError,
         Infeasible,
         LockedError,
         NoUsableTrialError,
@@ -50,6 +51,7 @@ _HOMES = {
     "SpecError": "sweeps.errors",
     "TargetError": "sweeps.errors",
     "NoUsableTrialError": "sweeps.errors",
+    "DiskFullError": "sweeps.errors",
     "RefusedError": "sweeps.errors",
     "LockedError": "sweeps.errors",
     "CorruptStudyError": "sweeps.errors",
@@ -63,6 +65,7 @@ _HOMES = {
 __all__ = [
     "CheckpointError",
     "CorruptStudyError",
+    "DiskFullError",
     "Infeasible",
     "LockedError",
     "NoUsableTrialError",

@@ -5,6 +5,7 @@
     │   ├── SpecError               2   the search-space YAML has problems (all of them listed)
     │   └── TargetError             2   the training or test function cannot be found or imported
     ├── NoUsableTrialError          4   no COMPLETE trial to choose a winner from
+    ├── DiskFullError               6   no room where results are written
     ├── RefusedError                5   doing it would falsify or overwrite results
     │   ├── LockedError             5   another driver holds the results folder
     │   └── CorruptStudyError       5   the study cannot be read back whole
@@ -12,7 +13,8 @@
     └── TrialError                  1   misuse of the Trial object inside a training function
         ├── Infeasible              1   raised by a training function: this configuration cannot be trained
         ├── ReportError             1   wrong epoch, two reports, missing or unusable metric
-        └── CheckpointError         1   no checkpoint that is complete and hash-valid
+        └── CheckpointError         5   no checkpoint that is complete and hash-valid
+            └── CheckpointSpaceError    no room for another one
 
 Messages state the rule, the value found and the fix. ``exit_code`` is what `sweep` exits with.
 """
@@ -48,6 +50,12 @@ class NoUsableTrialError(SweepError):
     """The sweep has no COMPLETE trial, hence no winner."""
 
     exit_code = 4
+
+
+class DiskFullError(SweepError):
+    """There is no room for results; what has been written stays, and the sweep can go on when there is."""
+
+    exit_code = 6
 
 
 class RefusedError(SweepError):
@@ -86,3 +94,9 @@ class ReportError(TrialError):
 
 class CheckpointError(TrialError):
     """No complete, hash-valid checkpoint to load."""
+
+    exit_code = 5
+
+
+class CheckpointSpaceError(CheckpointError):
+    """A checkpoint was not written, because the disk has no room for it."""

@@ -104,6 +104,19 @@ def write_model(target: Path, weights: Weights, metadata: Mapping[str, object]) 
     replace_file(target, save(weights, {"format": "pt", **{k: str(v) for k, v in metadata.items()}}))
 
 
+def is_whole_model(path: Path) -> bool:
+    """Whether the file, if there is one, has the header and the length that safetensors gave it."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return True
+    try:
+        with safe_open(path, framework="pt"):
+            return True
+    except SafetensorError:
+        return False
+
+
 def read_model(path: Path) -> tuple[Weights, dict[str, str]]:
     """(weights, metadata) of a file that `write_model` wrote.
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sweeps.controller import Event, FinalsEnded, FinalsStarted, Observer
 from sweeps.engines.base import Job, JobResult
-from sweeps.errors import RefusedError, SweepError
+from sweeps.errors import DiskFullError, RefusedError, SweepError
 from sweeps.messages import Died, Outcome, Raised
 from sweeps.paths import BestPaths, RunPaths
 from sweeps.results.bundle import (
     Exported,
     released,
+    require_checkpoint,
     trial_spec,
     write_descriptions,
     write_json,
@@ -65,6 +66,7 @@ def finalise(
 
     Raises:
         NoUsableTrialError: no trial is COMPLETE.
+        CheckpointError: the winner's checkpoint is damaged.
         RefusedError: the sweep was ``interrupted``, or another trial was tested before and ``again`` is None.
         SweepError: the export or the test failed; the same trial may be tested again.
     """
@@ -80,16 +82,17 @@ def finalise(
     test = _result_of(winner.number, earlier)
     if test is None and again is None and earlier is not None and earlier["trial"] != winner.number:
         raise RefusedError(_tested_before(paths, earlier, winner))
+    require_checkpoint(winner)
     selection = _select(paths.best, spec, winner, earlier, again)
     function = spec.test if test is None else None
     _tell(observers, FinalsStarted(time.time(), winner.number, function))
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
-    _describe(paths.best, spec, winner, result)
     if test is None and result.value is not None and result.value["test"] is not None:
         test = _entry({**selection, "metrics": strict(result.value["test"]), "time": _now()})
     if test is not None:
         history = [entry for entry in selection.get("history", []) if entry != test]
         write_json(paths.best.test, {**test, "history": history})
+    _describe(paths.best, spec, winner, result)
     _tell(observers, FinalsEnded(time.time(), winner.number, tested=test is not None))
     return find_winner(paths, spec, records)
 
@@ -155,6 +158,8 @@ def _describe(best: BestPaths, spec: SweepSpec, winner: Winner, result: JobResul
 def _raise_failure(outcome: Outcome, spec: SweepSpec, winner: Winner) -> None:
     if not isinstance(outcome, Raised | Died):
         return
+    if outcome.kind == "disk":
+        raise DiskFullError(outcome.message)
     what = (
         f"the test of trial {winner.number} by {spec.test}"
         if spec.test

@@ -57,7 +57,7 @@ class Wait:
 class Exhausted:
     """No trial will ever be handed out again in this run."""
 
-    reason: str  # "budget.trials", "budget.wall", ..., "space exhausted", "interrupted", "breaker"
+    reason: str  # "budget.trials", "budget.wall", ..., "space exhausted", "interrupted", "breaker", "disk"
 
 
 # --- answers to report ----------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Returned:
 class Raised:
     """The training function raised."""
 
-    kind: Literal["error", "oom", "infeasible"]
+    kind: Literal["error", "oom", "infeasible", "disk"]  # of a full disk the trial is not guilty
     message: str  # one line: "ValueError: hidden size must be positive"
     traceback: str = ""
 

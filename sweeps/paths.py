@@ -172,6 +172,11 @@ def previous_path(checkpoint: Path) -> Path:
     return checkpoint.with_name(f"{checkpoint.stem}.prev{checkpoint.suffix}")
 
 
+def aside_path(checkpoint: Path) -> Path:
+    """Where a new ``checkpoint`` is written until it is whole."""
+    return checkpoint.with_name(f".{checkpoint.name}.tmp")
+
+
 def rotated_path(log: Path) -> Path:
     """Where the end of a long ``log`` is kept when it is begun anew: log.1.txt."""
     return log.with_name(f"{log.stem}.1{log.suffix}")
@@ -201,13 +206,23 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write ``data`` to ``path`` so that a reader sees the old or the new content, never a part.
 
     Unless ``durable``, which waits for the disk, that holds for processes that die but not for a power cut.
-    A new file is its owner's alone (0600).
+    A new file is its owner's alone (0600). An OSError names ``path``.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    aside.unlink(missing_ok=True)  # a dead process's; or a link, which is not to be followed
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
+    write_aside(aside, data, path, durable=durable)
     aside.replace(path)
+
+
+def write_aside(aside: Path, data: bytes | memoryview, path: Path, *, durable: bool = True) -> None:
+    """Write ``data`` to ``aside``, which is to become ``path``; what does not fit on the disk is removed."""
+    try:
+        aside.unlink(missing_ok=True)  # a dead process's; or a link, which is not to be followed
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise

@@ -28,6 +28,8 @@ LAYERS = [
     {
         "sweeps.messages",
         "sweeps.paths",
+        "sweeps.disk",
+        "sweeps.lines",
         "sweeps.floors",
         "sweeps.printable",
         "sweeps.strictjson",
@@ -122,6 +124,7 @@ def test_the_names_of_the_api_are_frozen():
     assert sweeps.__all__ == [
         "CheckpointError",
         "CorruptStudyError",
+        "DiskFullError",
         "Infeasible",
         "LockedError",
         "NoUsableTrialError",

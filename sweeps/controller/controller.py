@@ -31,6 +31,7 @@ from sweeps.controller.events import (
 )
 from sweeps.controller.failures import CircuitBreaker, Quarantine, Waiting
 from sweeps.controller.judge import Judge
+from sweeps.controller.keep import Keeper
 from sweeps.controller.population import policy_of
 from sweeps.controller.proposals import Proposals, inside
 from sweeps.controller.resume import clear_leftovers, missing_epochs
@@ -41,6 +42,7 @@ from sweeps.messages import (
     Exhausted,
     Interrupted,
     Outcome,
+    Raised,
     Stop,
     TrialSpec,
     Wait,
@@ -52,7 +54,7 @@ from sweeps.seeding import trial_seed
 from sweeps.space.distributions import distribution, to_optuna
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord
-from sweeps.trial.handover import HandOver, link_checkpoint
+from sweeps.trial.handover import FolderShelf, HandOver, Shelf, link_checkpoint
 
 LOSSES = 3  # machines that one trial may lose without an epoch in between
 ELAPSED_INTERVAL = 2.0  # seconds: the most wall time that a kill makes the budget forget
@@ -85,6 +87,7 @@ class Controller:
         clock: replaced by a virtual one in simulations.
         hand_over: gives a trial of a population another one's checkpoint.
         source: sha256 of the training function's source, kept with every trial.
+        shelf: where ended trials' checkpoints lie; None for their folders.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Controller:
         clock: Clock | None = None,
         hand_over: HandOver = link_checkpoint,
         source: str = "",
+        shelf: Shelf | None = None,
     ) -> None:
         self._spec = spec
         self._paths = paths
@@ -105,6 +109,7 @@ class Controller:
         self._pruner = pruner
         self._judge_curve = Judge(spec, pruner)
         self._policy = policy_of(pruner, spec, paths, store, hand_over)
+        self._keeper = Keeper(spec.keep, spec.metric.goal, paths, shelf or FolderShelf(paths.trials))
         self._observers = observers
         self._clock = clock or Clock()
         self._source = source
@@ -124,6 +129,7 @@ class Controller:
         self._progress_written = self._clock.monotonic()
         self.interrupted = False
         self.halt_reason: str | None = None  # why it was interrupted from within
+        self.halt_message: str | None = None
         self.end_reason: str | None = None
 
     def start(self, workers: int, gpus: float = 0.0) -> None:
@@ -146,6 +152,7 @@ class Controller:
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
         self._write_progress()  # it may have ended before, and does no more
         self._store.sync()
+        self._keeper.start(self.records)
         self._spending.begin(self.records, gpus)
         never = not any(record.values for record in self.records)
         self._canary = never if self._spec.canary is None else self._spec.canary
@@ -355,6 +362,8 @@ class Controller:
             self._spending.ended(record, self.records)
         self._emit(TrialEnded(self._clock.time(), record, retry, verdict, self._spending.best))
         self._draw_conclusions(record, verdict)
+        if isinstance(outcome, Raised) and outcome.kind == "disk" and not self.interrupted:
+            self.halt("disk", outcome.message)
 
     def _draw_conclusions(self, record: TrialRecord, verdict: Verdict) -> None:
         """What an attempt's end means for its slot, and for the sweep."""
@@ -385,7 +394,9 @@ class Controller:
             else:
                 self._store.requeue(record)
         self._store.sync()
-        if not record.ended:
+        if record.ended:
+            self._keeper.ended(record)
+        else:
             self._waiting.append(record)
         if record.state == "COMPLETE":
             self._pruner.ended(record)
@@ -426,7 +437,7 @@ class Controller:
 
     def halt(self, reason: str, message: str) -> None:
         """`interrupt` from within; ``message`` is for people: the rule, what was found."""
-        self.halt_reason = reason
+        self.halt_reason, self.halt_message = reason, message
         self.interrupt()
         self._emit(SweepHalted(self._clock.time(), reason, message))
 

@@ -28,6 +28,8 @@ def verdict_of(record: TrialRecord, stop: Stop | None, outcome: Outcome, *, paus
         return _stopped(stop, record, error)
     if isinstance(outcome, Died) and outcome.kind == "lost":
         return Verdict("INTERRUPTED", "interrupted", outcome.message, again=True)
+    if isinstance(outcome, Raised) and outcome.kind == "disk":
+        return Verdict("INTERRUPTED", "interrupted", outcome.message)
     if isinstance(outcome, Raised | Died):
         return Verdict("FAILED", outcome.kind, outcome.message)
     if isinstance(outcome, Interrupted):

@@ -9,9 +9,10 @@ import functools
 from sweeps.engines.base import Engine, EngineSettings, Job, JobResult, Ranks
 from sweeps.errors import UsageError
 from sweeps.floors import require_floor
-from sweeps.trial.handover import HandOver, link_checkpoint
+from sweeps.paths import RunPaths
+from sweeps.trial.handover import FolderShelf, HandOver, Shelf, link_checkpoint
 
-__all__ = ["Engine", "EngineSettings", "Job", "JobResult", "Ranks", "create_engine", "hand_over"]
+__all__ = ["Engine", "EngineSettings", "Job", "JobResult", "Ranks", "create_engine", "hand_over", "shelf"]
 
 
 def hand_over(settings: EngineSettings) -> HandOver:
@@ -21,6 +22,15 @@ def hand_over(settings: EngineSettings) -> HandOver:
     from sweeps.engines.ray.storage import Storage, hand_over_stored
 
     return functools.partial(hand_over_stored, Storage(settings.storage))
+
+
+def shelf(settings: EngineSettings, paths: RunPaths) -> Shelf:
+    """Where the checkpoints of ended trials lie."""
+    if settings.storage is None:
+        return FolderShelf(paths.trials)
+    from sweeps.engines.ray.storage import Storage, StoredShelf
+
+    return StoredShelf(Storage(settings.storage))
 
 
 def create_engine(name: str, settings: EngineSettings) -> Engine:

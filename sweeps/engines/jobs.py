@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from sweeps.engines.base import Job, JobResult
 from sweeps.messages import Interrupted, Returned
 from sweeps.trial import load_function
-from sweeps.trial.attempt import describe, end_if_forked
+from sweeps.trial.attempt import describe, end_if_forked, print_traceback
 
 
 def run_job(job: Job, search_path: Sequence[Path], device: str) -> JobResult:
@@ -24,8 +23,8 @@ def run_job(job: Job, search_path: Sequence[Path], device: str) -> JobResult:
     except KeyboardInterrupt:
         result = JobResult(None, Interrupted())
     except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary round the user's code
-        outcome = describe(error)
-        print(outcome.traceback, end="", file=sys.stderr, flush=True)
+        outcome = describe(error, job.spec.directory)
+        print_traceback(outcome)
         result = JobResult(None, outcome)
     end_if_forked(process, result.outcome)
     return result

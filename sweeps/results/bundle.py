@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.errors import RefusedError
+from sweeps.errors import CheckpointError, CorruptStudyError, RefusedError
 from sweeps.messages import TrialSpec
 from sweeps.paths import BestPaths, RunPaths, TrialPaths, is_inside, replace_file
-from sweeps.results.choices import read_choice
+from sweeps.results.choices import read_choice, read_json
 from sweeps.results.lineage import Segment
 from sweeps.results.strict import strict
 from sweeps.results.winner import Winner
 from sweeps.seeding import trial_seed
+from sweeps.trial.checkpoint import Checkpoint
 from sweeps.trial.curve import read_epochs
 
 if TYPE_CHECKING:
@@ -73,16 +74,33 @@ def write_bundle(paths: RunPaths, spec: SweepSpec, winner: Winner, target: Path)
         CheckpointError: the winner's checkpoint is damaged.
         RefusedError: a file of ``best/`` is a link out of the results folder.
     """
+    from sweeps.export import export_model, is_whole_model
+
     best = paths.best
-    if released(best) == winner.number:
+    if released(best) == winner.number and is_whole_model(best.model):
         for file in (best.model, best.config, best.schedule, best.metrics, best.test):
             if file.exists():
                 _copy(file, target, paths)
         return
-    from sweeps.export import export_model
-
+    require_checkpoint(winner)
     files, note = export_model(trial_spec(spec, winner), target, spec.export)
     write_descriptions(BestPaths(target), spec, winner, Exported(files, note))
+
+
+def require_checkpoint(winner: Winner) -> None:
+    """Before its model is taken out of ``best.pt``, where it saved one.
+
+    Raises:
+        CheckpointError: the file is damaged, or missing.
+    """
+    try:
+        Checkpoint(TrialPaths(winner.directory).best).check()
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; it holds the winner's model, and trial {winner.number} cannot be exported or tested "
+            "without it: restore the file from a backup, or train this configuration again (enqueue: in a "
+            "new sweep)"
+        ) from error
 
 
 def _copy(file: Path, target: Path, paths: RunPaths) -> None:
@@ -105,8 +123,13 @@ def metrics_at(winner: Winner) -> Mapping[str, float]:
 
 
 def released(best: BestPaths) -> int | None:
-    """The number of the trial whose bundle it is; None if there is no whole one."""
-    record = read_choice(best.metrics)
+    """The number of the trial whose bundle it is; None if there is no whole one, so that it is made anew."""
+    try:
+        record = read_choice(best.metrics)
+        for beside in (best.config, best.schedule):
+            read_json(beside)
+    except CorruptStudyError:
+        return None
     return None if record is None else int(record["trial"])
 
 

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import CorruptStudyError
+from sweeps.paths import shown
 from sweeps.strictjson import depth, parse_object
 
+_OR = {  # what else may be done about a damaged file
+    "test.json": ", or delete it and run `sweep test`: the test of the same choice is repeated",
+    "selection.json": ", or delete it, if you are sure that no other trial's test was begun",
+}
 _DEEPEST = 200  # of what a test may have returned
 
 
@@ -50,7 +55,8 @@ def _check(path: Path, entry: Any) -> None:
 
 def _damaged(path: Path, reason: str) -> CorruptStudyError:
     return CorruptStudyError(
-        f"{path} must be what `sweep` wrote there, and is not ({reason[:200]}): restore it from a backup"
+        f"{shown(path)} must be what `sweep` wrote there, and is not ({reason[:200]}): restore it from a "
+        f"backup{_OR.get(path.name, '')}"
     )
 
 

@@ -39,9 +39,9 @@ def load_model(paths: RunPaths, spec: SweepSpec, winner: Winner, build: Builder 
 
 
 def _weights(paths: RunPaths, winner: Winner) -> Weights:
-    from sweeps.export import best_model, read_model
+    from sweeps.export import best_model, is_whole_model, read_model
 
-    if paths.best.model.exists():
+    if paths.best.model.exists() and is_whole_model(paths.best.model):
         weights, metadata = read_model(paths.best.model)
         if metadata.get("trial") == str(winner.number):  # else it is an earlier winner's
             return weights

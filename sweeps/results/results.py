@@ -23,7 +23,7 @@ from sweeps.results.model import load_model
 from sweeps.results.tables import schemas
 from sweeps.results.winner import Winner, find_winner
 from sweeps.results.writer import build_tables, journal_stamp, read_cached
-from sweeps.spec import SweepSpec, load_spec
+from sweeps.spec import SweepSpec, load_resolved
 from sweeps.study import TrialRecord, is_locked, read_records
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def load(directory: str | Path) -> Results:
 
     Raises:
         UsageError: ``directory`` is not a results folder.
+        CorruptStudyError: what it holds is damaged; so does what reads more of it.
     """
     paths = RunPaths(Path(directory).absolute())
     if not paths.resolved_yaml.is_file():
@@ -42,7 +43,7 @@ def load(directory: str | Path) -> Results:
             f"{directory}: a results folder holds a resolved.yaml, and this has none: "
             "give the folder that `sweep run` wrote, such as results/cnn"
         )
-    return Results(paths, load_spec(paths.current(paths.resolved_yaml)))
+    return Results(paths, load_resolved(paths))
 
 
 class Results:

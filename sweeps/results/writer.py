@@ -104,7 +104,7 @@ def read_cached(path: Path, stamp: int | None, wanted: pa.Schema) -> pa.Table | 
 def read_fresh(path: Path, stamp: int | None) -> pa.Table | None:
     """The table at ``path`` if it was written with this stamp, else None; a stamp of None is never fresh."""
     try:
-        with pa.parquet.ParquetFile(path) as file:
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             if stamp is None or (file.schema_arrow.metadata or {}).get(_STAMP) != _stamp(stamp):
                 return None
             return file.read()
@@ -119,7 +119,7 @@ def _stamp(stamp: int | None) -> bytes:
 def _parquet(table: pa.Table, stamp: int | None) -> bytes:
     sink = pa.BufferOutputStream()
     stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), _STAMP: _stamp(stamp)})
-    pa.parquet.write_table(stamped, sink)
+    pa.parquet.write_table(stamped, sink, write_page_checksum=True)
     return bytes(sink.getvalue())
 
 

@@ -6,28 +6,25 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sweeps.controller import EpochReported, Event, Ticked, TrialEnded
+from sweeps.lines import LineFile
 from sweeps.messages import Stop
-from sweeps.study import cut_torn_line
 
 
 class EventLog:
     """An observer that appends every event but epochs without a decision (those are in metrics.jsonl)."""
 
     def __init__(self, path: Path) -> None:
-        cut_torn_line(path)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._file = open(descriptor, "a", encoding="utf-8", buffering=1)  # noqa: SIM115  closed by `close`
+        self._file = LineFile(path, mode=0o600)
 
     def __call__(self, event: Event) -> None:
         line = _line(event)
         if line is not None:
-            self._file.write(json.dumps(line, separators=(",", ":"), default=str) + "\n")
+            self._file.append((json.dumps(line, separators=(",", ":"), default=str) + "\n").encode())
 
     def close(self) -> None:
         self._file.close()

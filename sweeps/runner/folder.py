@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sweeps.disk import full_disk
 from sweeps.environment import describe
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.paths import RunPaths, belongs_to_us, replace_file, shown
 from sweeps.runner.trust import refuse_links
-from sweeps.spec import SweepSpec, load_spec
+from sweeps.spec import SweepSpec, load_resolved, load_spec
 from sweeps.strictjson import parse_object
 from sweeps.study import STUDY_VERSION, RunLock
 from sweeps.trial import source_hash
@@ -23,7 +24,7 @@ from sweeps.trial import source_hash
 # What a resumed sweep may change: totals and how it is run, never what its trials mean.
 CHANGEABLE = (
     "budget", "workers", "timeout", "retries", "breaker", "canary", "quarantine", "resources", "isolation",
-    "max_trials_per_worker", "engine", "export", "test",
+    "max_trials_per_worker", "engine", "export", "test", "keep",
 )  # fmt: skip
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
@@ -55,15 +56,18 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
         LockedError: another driver holds it.
         RefusedError: what is to be written there is a link that leads elsewhere.
         UsageError: the folder cannot be made.
+        OSError: the disk is full.
     """
     refuse_links(paths)
     try:
-        if fresh and is_sweep(paths):
+        if fresh and (is_sweep(paths) or has_begun(paths)):
             with RunLock(paths.lock):
                 move_aside(paths)
         paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return RunLock(paths.lock).acquire()
     except OSError as error:
+        if full_disk(error) is not None:
+            raise
         raise UsageError(
             f"{shown(paths.root)}: results must go to a folder that can be written: {error.strerror}; "
             "choose another with --results"
@@ -94,15 +98,15 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
 
     Raises:
         UsageError: the folder holds no sweep.
-        CorruptStudyError: its manifest does not read back.
+        CorruptStudyError: its spec or manifest does not read back.
         RefusedError: an override would change what the finished trials mean, or a newer version wrote it.
     """
-    if not is_sweep(paths):
+    if not is_sweep(paths) and not has_begun(paths):
         missing = paths.resolved_yaml.name
         raise UsageError(f"{shown(paths.root)}: no sweep in this folder (no {missing}): check the path")
     manifest = read_manifest(paths)
     resolved = paths.current(paths.resolved_yaml)
-    before = load_spec(resolved)
+    before = load_resolved(paths)
     if not overrides:
         return before, manifest
     spec = load_spec(resolved, overrides)
@@ -154,7 +158,7 @@ def recorded_places(paths: RunPaths, manifest: Manifest) -> Manifest:
 
 def has_begun(paths: RunPaths) -> bool:
     """Whether a trial has started there: until then a corrected YAML may take the folder over."""
-    return is_sweep(paths) and any(paths.trials.iterdir())
+    return paths.trials.is_dir() and any(paths.trials.iterdir())
 
 
 def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:

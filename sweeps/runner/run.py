@@ -11,9 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sweeps.controller import Controller, Event, Observer, Ticked, cause_of
-from sweeps.engines import Engine, EngineSettings, create_engine, hand_over
+from sweeps.engines import Engine, EngineSettings, create_engine, hand_over, shelf
 from sweeps.engines.output import last_lines
-from sweeps.errors import CorruptStudyError, NoUsableTrialError, RefusedError, SweepError, UsageError
+from sweeps.errors import (
+    CorruptStudyError,
+    DiskFullError,
+    NoUsableTrialError,
+    RefusedError,
+    SweepError,
+    UsageError,
+)
 from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
@@ -42,6 +49,7 @@ from sweeps.runner.folder import (
     write_manifest,
 )
 from sweeps.runner.migrate import migrate
+from sweeps.runner.room import disk_trouble, require_start, system_refusals
 from sweeps.runner.signals import Signals
 from sweeps.runner.trust import code_places
 from sweeps.samplers import build_sampler
@@ -57,7 +65,7 @@ _LOG_LINES = 20
 class RunResult:
     """How a run ended.
 
-    ``reason``: budget.<the part of it that was spent> | space exhausted | interrupted | breaker.
+    ``reason``: budget.<the part of it that was spent> | space exhausted | interrupted | breaker | disk.
     ``states``: number of trials by state. ``notes``: what the user should read, one line or more each.
     """
 
@@ -125,7 +133,8 @@ def run(
     spec = with_absolute_storage(load_spec(Path(path), overrides))
     check_runnable(spec, search_path(spec), address)
     paths = RunPaths((Path(results) / spec.name).absolute())
-    with claim(paths, fresh):
+    require_start(paths)
+    with system_refusals(paths), claim(paths, fresh):
         settle_edit(paths)
         if has_begun(paths):
             before, manifest = read_folder(paths)
@@ -161,7 +170,8 @@ def resume(
     refuse_inside_import()
     paths = RunPaths(Path(directory).absolute())
     _found(paths, overrides, edit, address)  # says what is wrong before the folder is touched
-    with claim(paths):
+    require_start(paths)
+    with system_refusals(paths), claim(paths):
         settle_edit(paths)
         this = _found(paths, overrides, edit, address)
         this.observers.extend(observers)
@@ -186,7 +196,7 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
         raise UsageError("--again must give the reason for a second test, and it is empty: write one")
     paths = RunPaths(Path(directory).absolute())
     read_folder(paths)
-    with claim(paths), ExitStack() as stack:
+    with system_refusals(paths), claim(paths), ExitStack() as stack:
         settle_edit(paths)
         this = _found(paths, address=address)
         spec = this.spec
@@ -230,9 +240,12 @@ def _execute(run: _Run, allow_code_change: bool) -> RunResult:
         store = _open_study(run, stack)
         controller, writer = _open_controller(run, store, engine, stack)
         signals.on_stop(controller.interrupt)
-        _run_trials(run, controller, engine, writer)
-        signals.on_stop(engine.kill)  # from here on there is nothing left to stop in good order
-        winner, code = _finish(run, controller, engine)
+        try:
+            _run_trials(run, controller, engine, writer)
+            signals.on_stop(engine.kill)  # from here on there is nothing left to stop in good order
+            winner, code = _finish(run, controller, engine)
+        except (OSError, DiskFullError) as error:
+            return _stopped_by_disk(run, controller.halt_message or _trouble(run, error))
         signals.closing()
         return _result(run, controller, winner, code, signals.received)
 
@@ -312,9 +325,16 @@ def _open_controller(
     run.observers[:0] = [log, refresh]
     for event, observe in itertools.product(run.early, run.observers):
         observe(event)
-    moving, source = hand_over(run.settings), run.manifest.source
     controller = Controller(
-        spec, run.paths, store, sampler, pruner, run.observers, hand_over=moving, source=source
+        spec,
+        run.paths,
+        store,
+        sampler,
+        pruner,
+        run.observers,
+        hand_over=hand_over(run.settings),
+        source=run.manifest.source,
+        shelf=shelf(run.settings, run.paths),
     )
     return controller, writer
 
@@ -325,6 +345,9 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
     if controller.end_reason == "interrupted":
         run.notes.append(f"interrupted; to go on: {resume}")
         return None, 130
+    if controller.end_reason == "disk":
+        run.notes.append(_free_space(run, controller.halt_message or "the disk is full"))
+        return None, DiskFullError.exit_code
     if controller.end_reason == controller.halt_reason:
         run.notes.append(f"stopped by the {controller.halt_reason}; to go on when that is mended: {resume}")
         return None, 6
@@ -337,6 +360,8 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.
         run.notes.append(str(error))
         return None, 0
+    except DiskFullError:
+        raise
     except SweepError as error:
         run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")
         return None, 3
@@ -348,6 +373,28 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
     if note:
         run.notes.append(f"no model was exported: {note}")
     return winner, 0
+
+
+def _trouble(run: _Run, error: OSError | DiskFullError) -> str:
+    message = disk_trouble(error, run.paths)
+    if message is None:
+        raise error
+    return message
+
+
+def _stopped_by_disk(run: _Run, message: str) -> RunResult:
+    """Where the driver itself could not write: nothing more is written, and the study says what became of
+    the trials. Those that ran are taken up as they are after a kill.
+    """
+    spec = run.spec
+    records = read_records(run.paths, spec.name, spec.metric.goal, spec.storage)
+    ended: Counter[str] = Counter(record.state if record.ended else "INTERRUPTED" for record in records)
+    notes = (*run.notes, _free_space(run, message))
+    return RunResult(run.paths.root, spec, "disk", dict(ended), DiskFullError.exit_code, notes=notes)
+
+
+def _free_space(run: _Run, message: str) -> str:
+    return f"{message}; free some space, and go on: sweep resume {shown(run.paths.root)}"
 
 
 def _result(

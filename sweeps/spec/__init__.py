@@ -8,6 +8,7 @@ from sweeps.spec.model import (
     Component,
     Distributed,
     EarlyStopping,
+    Keep,
     Metric,
     Resources,
     Retries,
@@ -15,17 +16,20 @@ from sweeps.spec.model import (
 )
 from sweeps.spec.schema import json_schema
 from sweeps.spec.spec import SweepSpec
+from sweeps.spec.stored import load_resolved
 
 __all__ = [
     "Budget",
     "Component",
     "Distributed",
     "EarlyStopping",
+    "Keep",
     "Metric",
     "Resources",
     "Retries",
     "SweepSpec",
     "Timeout",
     "json_schema",
+    "load_resolved",
     "load_spec",
 ]

@@ -207,6 +207,13 @@ class Timeout(Section):
     trial: Seconds | None = Field(default=None, description="longest time of one attempt")
 
 
+class Keep(Section):
+    """Which checkpoints of ended trials stay."""
+
+    top: int = Field(default=3, ge=1, description="the best COMPLETE trials, whose best epoch is kept")
+    all: bool = Field(default=False, description="whether every trial keeps all its checkpoints")
+
+
 _TARGET = r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[^:]+\.py):[A-Za-z_]\w*$"
 
 
@@ -267,6 +274,7 @@ class Settings(Section):
         default=None, ge=1, description="trials before a worker is replaced"
     )
     timeout: Timeout = Field(default=Timeout(), description="when a silent or slow trial is killed")
+    keep: Keep = Field(default=Keep(), description="which checkpoints of ended trials stay")
     storage: str | None = Field(
         default=None,
         pattern=r"^(sqlite:///.+|postgresql(\+psycopg)?://.+)$",

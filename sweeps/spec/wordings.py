@@ -27,6 +27,7 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("infeasible",): "[oom, nonfinite]",
     ("export",): "[safetensors]",
     ("timeout",): "{report: 30m}",
+    ("keep",): "{top: 3}",
     ("name",): "letters, digits, dots, dashes and underscores, such as my_cnn",
     ("train",): "module:function or path/to/file.py:function, such as my_cnn:train",
     ("test",): "module:function or path/to/file.py:function, such as my_cnn:test",

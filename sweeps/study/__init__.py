@@ -2,9 +2,8 @@
 
 from sweeps.study.generations import Descent, Generation
 from sweeps.study.history import TimeStep, TrialStep, read_history
-from sweeps.study.journal import cut_torn_line
 from sweeps.study.lock import RunLock, is_locked
-from sweeps.study.reader import STOPPED, read_end, read_records, read_stored
+from sweeps.study.reader import STOPPED, as_shown, read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.rewrite import back_up, write_edited
 from sweeps.study.store import STUDY_VERSION, StudyStore
@@ -20,9 +19,9 @@ __all__ = [
     "TimeStep",
     "TrialRecord",
     "TrialStep",
+    "as_shown",
     "back_up",
     "best_of",
-    "cut_torn_line",
     "is_better",
     "is_locked",
     "read_end",

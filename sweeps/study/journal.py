@@ -7,7 +7,6 @@ The exclusive right to write is held for the life of the run by :class:`sweeps.s
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,25 +16,30 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend
 
 from sweeps.errors import CorruptStudyError
+from sweeps.lines import LineFile
+from sweeps.paths import shown
 from sweeps.strictjson import parse_object
 
 LONGEST_LINE = 1 << 26  # bytes: far beyond what a trial, or a generation of thousands, takes
 SYNC_INTERVAL = 1.0  # seconds: the most that a power cut can take, finished trials excepted
+_BEGINNING = b'{"op_code":'  # of every record
 
 
 class SingleWriterBackend(BaseJournalBackend):
     """Append-only journal file of the one driver that holds the folder's lock.
 
     Every record reaches the kernel before `append_logs` returns, so a killed process loses nothing;
-    `sync` puts it on the disk, which matters for a power cut only.
+    `sync` puts it on the disk, which matters for a power cut only. The file is as it was found until the
+    first record is written.
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises CorruptStudyError as `read_journal` does."""
         self._path = path
-        cut_torn_line(path)
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._unread: list[dict[str, Any]] = []
-        self._first_unread = -1  # log number of _unread[0]; -1 until the file has been read once
+        self._unread = list(read_journal(path)) if path.exists() else []
+        self._first_unread = 0  # log number of _unread[0]
+        self._file: LineFile | None = None
+        self._failure: OSError | None = None
         self._synced = time.monotonic()
         self._dirty = False
         self._held: list[bytes] | None = None  # records of an open transaction
@@ -54,11 +58,11 @@ class SingleWriterBackend(BaseJournalBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         data = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
-        self._unread.extend(logs)
         if self._held is None:
             self._write(data)
         else:
             self._held.append(data)
+        self._unread.extend(logs)  # what could not be written is not believed either
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -72,15 +76,24 @@ class SingleWriterBackend(BaseJournalBackend):
                 self._write(held)
 
     def _write(self, data: bytes) -> None:
-        written = os.write(self._file, data)
-        while written < len(data):
-            written += os.write(self._file, data[written:])
+        """Raises OSError where the disk is full, and ever after: a transaction's records may be believed
+        already that the file has not, and nothing must follow from them.
+        """
+        if self._failure is not None:
+            raise OSError(self._failure.errno, self._failure.strerror, self._failure.filename)
+        try:
+            if self._file is None:
+                self._file = LineFile(self._path, mode=0o600)
+            self._file.append(data)
+        except OSError as error:
+            self._failure = error
+            raise
         self._dirty = True
 
     def sync(self) -> None:
         """Put every record on the disk."""
-        if self._dirty:
-            os.fdatasync(self._file)
+        if self._dirty and self._file is not None:
+            self._file.sync()
             self._dirty = False
         self._synced = time.monotonic()
 
@@ -90,8 +103,10 @@ class SingleWriterBackend(BaseJournalBackend):
             self.sync()
 
     def close(self) -> None:
-        self.sync()
-        os.close(self._file)
+        if self._failure is None:
+            self.sync()
+        if self._file is not None:
+            self._file.close()
 
 
 class ReadOnlyBackend(BaseJournalBackend):
@@ -108,18 +123,24 @@ class ReadOnlyBackend(BaseJournalBackend):
 
 
 def read_journal(path: Path) -> Iterable[dict[str, Any]]:
-    """Every whole record of the journal, in order; a last line without its end is left out.
+    """Every whole record of the journal, in order; a last one that a crash cut short is left out.
 
     Raises:
-        CorruptStudyError: a line before the last is not a JSON object, or one is longer than 64 MiB.
+        CorruptStudyError: anything else in it is not a JSON object of Optuna's journal, or a line is longer
+            than 64 MiB.
     """
     with open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
-            if len(line) > LONGEST_LINE:
+            if line.endswith(b"\n"):
+                yield _parse(path, number, line)
+            elif len(line) > LONGEST_LINE or not _is_begun(line):
                 raise _corrupt(path, number)
-            if not line.endswith(b"\n"):
-                return
-            yield _parse(path, number, line)
+
+
+def _is_begun(line: bytes) -> bool:
+    """Whether it may be the beginning of a record, or the zeros that a power cut can leave instead."""
+    begun = line.startswith(_BEGINNING) or _BEGINNING.startswith(line)
+    return begun or not line.strip(b"\0")
 
 
 def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
@@ -134,31 +155,18 @@ def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
 
 def _corrupt(path: Path, number: int) -> CorruptStudyError:
     return CorruptStudyError(
-        f"{path}:{number}: not a journal record: every line must be one JSON object of Optuna's journal; "
-        "restore the file from a backup, or start again with --fresh"
+        f"{shown(path)}:{number}: not a journal record: every line must be one JSON object of Optuna's "
+        f"journal; {how_to_restore(path)}"
     )
 
 
-def cut_torn_line(path: Path) -> int:
-    """Cut a last line that a crash left without its end; returns how many bytes went."""
-    if not path.exists():
-        return 0
-    with open(path, "r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        keep = _end_of_last_line(file.fileno(), size)
-        if keep < size:
-            file.truncate(keep)
-            os.fsync(file.fileno())
-        return size - keep
-
-
-def _end_of_last_line(fd: int, size: int, block: int = 65536) -> int:
-    """The file's length up to and including its last newline."""
-    end = size
-    while end > 0:
-        start = max(0, end - block)
-        newline = os.pread(fd, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
+def how_to_restore(path: Path) -> str:
+    """What can be done about a journal that is damaged."""
+    backups = [found for found in path.parent.glob(f"{path.name}.*") if found.is_file()]
+    if not backups:
+        return "restore the file from a backup, or start again with --fresh, which keeps this folder"
+    newest = max(backups, key=lambda found: found.stat().st_mtime)
+    return (
+        f"restore the file from a backup (the newest beside it is {newest.name}), or start again with "
+        "--fresh, which keeps this folder"
+    )

@@ -13,6 +13,7 @@ from sweeps.study.journal import ReadOnlyBackend
 from sweeps.study.lock import is_locked
 from sweeps.study.record import TrialRecord
 from sweeps.study.store import open_database, stored_records, study_attributes, study_name
+from sweeps.study.whole import ended_trials, refuse_lost
 from sweeps.urls import require_database
 
 STOPPED = ("interrupted", "breaker", "disk")  # reasons for which a sweep ends before it is done
@@ -26,7 +27,14 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
     Raises:
         CorruptStudyError: the study does not read back.
     """
+    ended = ended_trials(paths)
     records = read_stored(paths, name, goal, url)
+    refuse_lost(paths, ended, records, url)
+    return as_shown(paths, records)
+
+
+def as_shown(paths: RunPaths, records: list[TrialRecord]) -> list[TrialRecord]:
+    """``records`` in the states that readers see: nobody runs what a dead driver left RUNNING."""
     if not is_locked(paths.lock):
         for record in records:
             if record.state == "RUNNING":
@@ -35,7 +43,9 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
 
 
 def read_stored(paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> list[TrialRecord]:
-    """As `read_records`, but in the states that are written: a dead driver's trials are RUNNING."""
+    """As `read_records`, but in the states that are written, and whatever is lost: a dead driver's trials are
+    RUNNING.
+    """
     found = find_stored(paths, name, url)
     if found is None:
         return []

@@ -35,6 +35,7 @@ from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.record import TrialRecord, best_of
 from sweeps.study.states import STATES
+from sweeps.study.whole import ended_trials, refuse_lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,6 @@ class StudyStore:
         progress = study_attributes(storage, study_id)
         self.elapsed = float(progress.get("elapsed", 0.0))
         self.gpu_seconds = float(progress.get("gpu_seconds", 0.0))
-        self._repair(trials)
 
     @classmethod
     def open(cls, paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> StudyStore:
@@ -74,16 +74,21 @@ class StudyStore:
         """
         name = study_name(paths, name, url)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        ended = ended_trials(paths)
         journal = None if url else SingleWriterBackend(paths.journal)
         with replayed():
             storage = JournalStorage(journal) if journal else open_database(str(url))
             study_id = find_study(storage, name)
-        if study_id is None:
-            study_id = create_study(storage, name, goal)
-        return cls(storage, study_id, goal, journal)
+        store = None if study_id is None else cls(storage, study_id, goal, journal)
+        refuse_lost(paths, ended, store.records if store else [], url)
+        if store is None:
+            return cls(storage, create_study(storage, name, goal), goal, journal)
+        store._repair()
+        return store
 
-    def _repair(self, trials: Sequence[FrozenTrial]) -> None:
+    def _repair(self) -> None:
         """Catch up with attributes whose state a crash kept from being written."""
+        trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
         for trial, record in zip(trials, self.records, strict=True):
             if not record.outside and record.state != STATES[trial.state]:
                 self._write_state(record)

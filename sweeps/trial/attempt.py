@@ -6,8 +6,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
+from sweeps.disk import full_disk, full_disk_message
 from sweeps.errors import Infeasible
 from sweeps.messages import Died, Interrupted, Outcome, Raised, Returned, TrialSpec
 from sweeps.trial.rng import rank_seed, seed_everything
@@ -45,12 +47,19 @@ def run_attempt(
     except KeyboardInterrupt:
         outcome = Interrupted()
     except BaseException as error:  # noqa: BLE001  the boundary round the user's code
-        outcome = describe(error)
-        print(outcome.traceback, end="", file=sys.stderr, flush=True)
+        outcome = describe(error, spec.directory)
+        print_traceback(outcome)
     end_if_forked(process, outcome)
     if trial.stop_reason == "interrupted":
         outcome = Interrupted()
-    trial.close(finished=isinstance(outcome, Returned))
+    return _closed(trial, outcome)
+
+
+def _closed(trial: Trial, outcome: Outcome) -> Outcome:
+    try:
+        trial.close(finished=isinstance(outcome, Returned))
+    except OSError as error:
+        return describe(error, trial.directory)
     return outcome
 
 
@@ -61,8 +70,20 @@ def end_if_forked(process: int, outcome: Outcome) -> None:
         os._exit(0 if isinstance(outcome, Returned) else 1)
 
 
-def describe(error: BaseException) -> Raised:
-    """One line and the user's frames of an exception, however odd it is."""
+def print_traceback(outcome: Raised) -> None:
+    """Write it to the log, unless that is on a full disk."""
+    try:
+        print(outcome.traceback, end="", file=sys.stderr, flush=True)
+    except OSError as error:
+        if full_disk(error) is None:
+            raise
+
+
+def describe(error: BaseException, directory: Path) -> Raised:
+    """One line and the user's frames of an exception, however odd it is; ``directory`` is the trial's."""
+    full = full_disk(error)
+    if full is not None:
+        return Raised("disk", _utf8(full_disk_message(full, directory))[:_MESSAGE_CHARACTERS])
     frames = error.__traceback__.tb_next if error.__traceback__ else None
     report = traceback.TracebackException(type(error), error, frames)
     text = f"called sys.exit({report})" if isinstance(error, SystemExit) else _one_line(report, error)

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sweeps.disk import require_room
 from sweeps.errors import CheckpointError
 from sweeps.floors import require_floor
-from sweeps.paths import checksum_path, previous_path, replace_file
+from sweeps.paths import aside_path, checksum_path, previous_path, replace_file, write_aside
 from sweeps.trial.plain import decode, encode
 
 State = dict[str, Any]
@@ -44,13 +44,14 @@ class Checkpoint:
         self._hash: str | None = None
 
     def save(self, state: State) -> None:
-        """Write ``state`` (tensors, numbers, strings, containers) atomically; raises CheckpointError
-        otherwise.
+        """Write ``state`` (tensors, numbers, strings, containers) atomically; raises CheckpointError for
+        anything else, and CheckpointSpaceError or OSError where it does not fit on the disk.
         """
         data = serialise(state)
         digest = hashlib.sha256(data).hexdigest()
-        aside = self.path.with_name(f".{self.path.name}.tmp")
-        _write_durably(aside, data)
+        aside = aside_path(self.path)
+        require_room(self.path, len(data))
+        write_aside(aside, data, self.path)
         lines = [f"{digest}  {self.path.name}\n"]
         if self._hash is not None:
             lines.append(f"{self._hash}  {self.previous.name}\n")
@@ -64,13 +65,21 @@ class Checkpoint:
         """The newest state; raises CheckpointError if the file is missing or not what was written."""
         return self._read(self.path)
 
-    def candidates(self) -> Iterator[tuple[Path, State]]:
-        """What is complete and hash-valid, newest first."""
+    def candidates(self, skip: Callable[[CheckpointError], None]) -> Iterator[tuple[Path, State]]:
+        """What is complete and hash-valid, newest first; ``skip`` is told of what is not, and of a newest one
+        that is missing.
+        """
         for path in (self.path, self.previous):
             try:
                 yield path, self._read(path)
-            except CheckpointError:
-                continue
+            except CheckpointError as error:
+                if path == self.path or path.exists():
+                    skip(error)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it is there, whole or not."""
+        return any(path.exists() for path in (self.path, self.previous, checksum_path(self.path)))
 
     def adopt(self, path: Path) -> None:
         """Go on from ``path``, one of ``candidates``: it becomes the newest state."""
@@ -90,7 +99,15 @@ class Checkpoint:
             self.previous.unlink()
             replace_file(checksum_path(self.path), f"{self._hash}  {self.path.name}\n".encode())
 
+    def check(self) -> None:
+        """Raises CheckpointError unless the newest state is whole, or none was ever saved."""
+        if self.begun:
+            self._bytes(self.path)
+
     def _read(self, path: Path) -> State:
+        return deserialise(self._bytes(path), str(path))
+
+    def _bytes(self, path: Path) -> bytes:
         try:
             data = path.read_bytes()
             known = checksum_path(self.path).read_bytes().decode(errors="replace").split()
@@ -101,7 +118,7 @@ class Checkpoint:
             raise CheckpointError(
                 f"{path} is damaged: its sha256 is {digest}, which {checksum_path(self.path)} does not list"
             )
-        return deserialise(data, str(path))
+        return data
 
 
 def serialise(state: State) -> memoryview:
@@ -141,11 +158,3 @@ def _refuse_compressed(data: bytes) -> None:
         data
     ):
         raise ValueError("its records are compressed")
-
-
-def _write_durably(path: Path, data: memoryview) -> None:
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -1,12 +1,18 @@
-"""How a trial gets another one's state: the one place that moves checkpoints between trials' folders."""
+"""What becomes of a trial's checkpoints when it does not run: the one place that moves them between trials'
+folders, and removes them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Protocol
 
-from sweeps.paths import TrialPaths, checksum_path, replace_file
+from sweeps.errors import CheckpointError
+from sweeps.paths import TrialPaths, aside_path, checksum_path, previous_path, replace_file, shown
 
 
 class HandOver(Protocol):
@@ -18,6 +24,19 @@ class HandOver(Protocol):
     def __call__(self, parent: TrialPaths, child: TrialPaths) -> None: ...
 
 
+class Shelf(Protocol):
+    """Where the checkpoints of ended trials lie.
+
+    What cannot be removed is left: it costs room, and no result; the next run tries again.
+    """
+
+    def holding(self) -> Collection[int]:
+        """The trials of which any checkpoint is there."""
+
+    def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
+        """Remove the checkpoints of ``trial``, and with ``but_best`` all but its ``best.pt``."""
+
+
 def link_checkpoint(parent: TrialPaths, child: TrialPaths) -> None:
     """`HandOver` on a file system: ``inherited.pt`` is a hard link, or a copy where there are none.
 
@@ -27,9 +46,47 @@ def link_checkpoint(parent: TrialPaths, child: TrialPaths) -> None:
     target.unlink(missing_ok=True)
     try:
         os.link(parent.last, target)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{shown(parent.last)} must be there for trial {child.directory.name} to go on from, and is "
+            "missing: restore it from a backup"
+        ) from error
     except OSError:
-        shutil.copyfile(parent.last, target)
-        with open(target, "rb") as file:
+        aside = aside_path(target)
+        shutil.copyfile(parent.last, aside)
+        with open(aside, "rb") as file:
             os.fsync(file.fileno())
-    digest = checksum_path(parent.last).read_text().split()[0]  # the newest comes first
-    replace_file(checksum_path(target), f"{digest}  {target.name}\n".encode())
+        aside.replace(target)
+    digest = checksum_path(parent.last).read_bytes().partition(b" ")[0]  # the newest comes first
+    replace_file(checksum_path(target), digest + f"  {target.name}\n".encode())
+
+
+class FolderShelf:
+    """`Shelf` on a file system. ``trials`` is the folder of the trials' folders."""
+
+    def __init__(self, trials: Path) -> None:
+        self._trials = trials
+
+    def holding(self) -> Collection[int]:
+        with os.scandir(self._trials) as folders:
+            return [int(f.name) for f in folders if f.name.isdecimal() and _holds_any(f.path)]
+
+    def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
+        for path in discarded(trial, but_best=but_best):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def discarded(trial: TrialPaths, *, but_best: bool) -> Iterator[Path]:
+    """The files that `Shelf.discard` removes, where they are there; a checksum goes after its checkpoint."""
+    for checkpoint in (trial.last, trial.inherited, trial.best):
+        yield aside_path(checkpoint)
+        yield previous_path(checkpoint)
+        if checkpoint != trial.best or not but_best:
+            yield checkpoint
+            yield checksum_path(checkpoint)
+
+
+def _holds_any(folder: str) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entry.name.endswith((".pt", ".pt.sha256")) for entry in entries)

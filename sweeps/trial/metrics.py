@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import numbers
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sweeps.errors import ReportError
+from sweeps.lines import LineFile
 from sweeps.trial.scalars import shown
 from sweeps.trial.wording import did_you_mean
 
@@ -84,24 +84,24 @@ class MetricsFile:
     def __init__(self, path: Path, number: int, attempt: int) -> None:
         self._path = path
         self._head = {"number": number, "attempt": attempt}
-        self._descriptor: int | None = None
+        self._file: LineFile | None = None
 
     def append(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Write one line by one ``write``, so that a reader never meets two half lines."""
-        if self._descriptor is None:
-            self._descriptor = _open_at_line_start(self._path)
+        """Write one line. Half a line that a killed worker left is cut off: nothing was decided on it."""
+        if self._file is None:
+            self._file = LineFile(self._path)
         row = {
             **self._head,
             "epoch": epoch,
             "time": time.time(),
             "metrics": {k: strict_number(v) for k, v in metrics.items()},
         }
-        os.write(self._descriptor, (_encode(row) + "\n").encode())
+        self._file.append((_encode(row) + "\n").encode())
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def strict_number(value: float) -> float | str:
@@ -109,13 +109,3 @@ def strict_number(value: float) -> float | str:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _open_at_line_start(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        # A killed worker left half a line: cut it off, as nothing was decided on it.
-        whole = path.read_bytes().rfind(b"\n") + 1
-        os.ftruncate(descriptor, whole)
-    return descriptor

@@ -10,7 +10,7 @@ Rank 0 writes and reads them. "ranks" holds what is each other rank's own: {"rng
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,7 +34,15 @@ class Best:
 class Progress:
     """Saves and restores the objects of ``trial.epochs``; raises TrialError for one that has no state."""
 
-    def __init__(self, paths: TrialPaths, goal: Goal, objects: Mapping[str, Any], world: World) -> None:
+    def __init__(
+        self,
+        paths: TrialPaths,
+        goal: Goal,
+        objects: Mapping[str, Any],
+        world: World,
+        log: Callable[[str], None] = print,
+    ) -> None:
+        """``log`` is told of checkpoints that are damaged."""
         for name, value in objects.items():
             _check_stateful(name, value)
         self._last = Checkpoint(paths.last)
@@ -43,6 +51,7 @@ class Progress:
         self._sign = 1.0 if goal == "minimize" else -1.0
         self._objects = objects
         self._world = world
+        self._log = log
         self._begins = 0  # the epoch after which the trial took over another one's state
         self.best: Best | None = None
         self.saved = 0  # the epoch that is on disk to go on from
@@ -106,7 +115,7 @@ class Progress:
 
     def _newest(self, exploit: Exploit | None) -> State | None:
         """The newest state that counts; where there is none, everything is removed."""
-        for path, last in self._last.candidates():
+        for path, last in self._last.candidates(self._skip):
             if last["epoch"] <= self._begins:
                 continue
             if last["best"] is not None and self._adopt_best(last["best"]["epoch"]) is None:
@@ -116,6 +125,8 @@ class Progress:
             return last
         if exploit:
             return self._inherit(exploit)
+        if self._last.begun:
+            self._log("no whole checkpoint to go on from: starting over at epoch 1")
         self._last.discard()
         self._best_file.discard()
         return None
@@ -154,11 +165,15 @@ class Progress:
         return {name: value for name, value in self._objects.items() if _is_generator(value)}
 
     def _adopt_best(self, epoch: int, *, or_before: bool = False) -> Best | None:
-        for path, best in self._best_file.candidates():
+        for path, best in self._best_file.candidates(self._skip):
             if best["epoch"] == epoch or (or_before and best["epoch"] < epoch):
                 self._best_file.adopt(path)
                 return Best(best["epoch"], best["value"])
         return None
+
+    def _skip(self, error: CheckpointError) -> None:
+        if self._last.begun:
+            self._log(f"{error}: not used")
 
     def _states(self) -> State:
         return {name: _state(value) for name, value in self._objects.items()}

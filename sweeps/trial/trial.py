@@ -96,7 +96,8 @@ class Trial:
             )
         self._looped = True
         if objects:
-            self._progress = Progress(TrialPaths(self.directory), self._spec.goal, objects, self._world)
+            paths = TrialPaths(self.directory)
+            self._progress = Progress(paths, self._spec.goal, objects, self._world, self.log)
         return self._loop()
 
     def report(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps.errors import CorruptStudyError
 from sweeps.paths import RunPaths
 from sweeps.results import Results
 from sweeps.spec import SweepSpec
@@ -18,10 +19,10 @@ from sweeps.study import (
     TimeStep,
     TrialRecord,
     TrialStep,
+    as_shown,
     is_locked,
     read_end,
     read_history,
-    read_records,
     read_stored,
 )
 from sweeps.verify.events import Event, is_event
@@ -75,7 +76,7 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
         torn_events=torn,
         folders=sorted(folders),
         stored=stored,
-        shown=read_records(*of),
+        shown=as_shown(paths, read_stored(*of)),
         table=_states(paths, spec),
         history=read_history(journal, spec.name) if in_journal else None,
         ended=read_end(paths, spec.name, spec.storage),
@@ -84,7 +85,10 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
 
 
 def _states(paths: RunPaths, spec: SweepSpec) -> Mapping[int, str]:
-    trials = Results(paths, spec).trials
+    try:
+        trials = Results(paths, spec).trials
+    except CorruptStudyError:  # every reader is refused: what is lost is I1's to say
+        return {}
     return dict(zip(trials["number"].tolist(), trials["state"].tolist(), strict=True))
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from sweeps.results.writer import journal_stamp
+from sweeps.trial.checkpoint import Checkpoint
 from tests.attacks.payloads import pickled, torch_archive, with_checksum, zip_bomb
 
 STATE_FILES = (
@@ -55,7 +56,7 @@ def test_a_checkpoint_of_another_hand_is_not_read(victim, make):
     victim.paths.best.metrics.unlink()  # so that the winner is exported anew
     begun = time.process_time()
     *_, export = victim.survives()
-    assert export.code == 1 and "must hold what `trial.epochs` saves" in export.err
+    assert export.code == 5 and "must hold what `trial.epochs` saves" in export.err
     assert time.process_time() - begun < 5
     assert resume(victim).code == 3
 
@@ -67,7 +68,7 @@ def test_tensors_that_claim_more_than_the_file_holds_are_an_error(victim):
     with_checksum(checkpoint, checkpoint.read_bytes())
     victim.paths.best.metrics.unlink()
     *_, export = victim.survives()
-    assert export.code == 1 and "would unfold to" in export.err
+    assert export.code == 5 and "would unfold to" in export.err
 
 
 @pytest.mark.parametrize(
@@ -82,13 +83,16 @@ def test_tensors_that_claim_more_than_the_file_holds_are_an_error(victim):
 )
 def test_a_safetensors_header_is_not_believed(victim, header):
     import sweeps
-    from sweeps.errors import CheckpointError, UsageError
+    from sweeps.errors import CheckpointError
+    from sweeps.export import read_model
 
     victim.paths.best.model.write_bytes(header)
     victim.survives()
-    results = sweeps.load(victim.paths.root)
-    with pytest.raises((CheckpointError, UsageError)):
-        results.load_model(lambda config: torch.nn.Linear(2, 1))
+    with pytest.raises(CheckpointError, match="must be a whole safetensors file"):
+        read_model(victim.paths.best.model)
+    model = sweeps.load(victim.paths.root).load_model(lambda config: torch.nn.Linear(2, 1))
+    kept = Checkpoint(victim.paths.trial(winner_of(victim)).best).load()["objects"]["model"]
+    assert model.bias.equal(kept["bias"])
 
 
 def parquet(victim, table, metadata=None):
@@ -124,7 +128,7 @@ def test_a_parquet_file_of_other_columns_or_too_many_rows_is_made_anew(victim):
 
 
 @pytest.mark.parametrize("trial", ["../..", -1, 10**30, 1.0, None, [], True, {"a": 1}])
-@pytest.mark.parametrize("name", ["selection", "test", "metrics"])
+@pytest.mark.parametrize("name", ["selection", "test"])
 def test_a_choice_that_names_no_trial_is_refused(victim, name, trial):
     path = getattr(victim.paths.best, name)
     path.write_text(json.dumps({**json.loads(path.read_bytes()), "trial": trial}))
@@ -133,6 +137,15 @@ def test_a_choice_that_names_no_trial_is_refused(victim, name, trial):
     victim.survives()
     ended = resume(victim)
     assert ended.code == 5 and f"{name}.json must be what `sweep` wrote" in ended.err
+
+
+@pytest.mark.parametrize("trial", ["../..", -1, True, {"a": 1}])
+def test_a_bundle_that_names_no_trial_is_made_anew(victim, trial):
+    whole = json.loads(victim.paths.best.metrics.read_bytes())
+    victim.paths.best.metrics.write_text(json.dumps({**whole, "trial": trial}))
+    victim.survives()
+    assert resume(victim).code == 3  # a trial of it has failed
+    assert json.loads(victim.paths.best.metrics.read_bytes()) == whole
 
 
 def test_a_manifest_that_names_paths_is_refused(victim):
@@ -158,6 +171,6 @@ def test_a_name_that_is_a_path_is_refused(victim, name):
     text = victim.paths.resolved_yaml.read_text().replace("name: victim", f"name: {json.dumps(name)}")
     for path in (victim.paths.resolved_yaml, victim.project / "victim.yaml"):
         path.write_text(text)
-    assert {ended.code for ended in victim.survives()} == {2}
+    assert {ended.code for ended in victim.survives()} == {5}
     run = victim.sweep("run", "victim.yaml")
     assert run.code == 2 and "name  is not well formed" in run.err

@@ -30,22 +30,50 @@ def truncate(path: Path, share: float) -> None:
     os.truncate(path, int(path.stat().st_size * share))
 
 
-@pytest.mark.parametrize("share", [0, 0.5, 0.99])
-def test_a_truncated_last_falls_back_to_the_one_before(tmp_path, whole, share):
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGES = {
+    "cut to 0 %": lambda path: truncate(path, 0),
+    "cut to 50 %": lambda path: truncate(path, 0.5),
+    "cut to 99 %": lambda path: truncate(path, 0.99),
+    "a bit flipped": flip_a_bit,
+    "missing": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_last_falls_back_to_the_one_before(tmp_path, whole, damage, capsys):
     run_attempt(Training(), make_spec(tmp_path), stop_at(4, "interrupted"), "cpu")
-    truncate(tmp_path / "last.pt", share)
+    DAMAGES[damage](tmp_path / "last.pt")
     channel = Recorder()
     assert run_attempt(Training(), make_spec(tmp_path, attempt=2), channel, "cpu") == Returned()
     assert channel.reports == whole[3:]  # epoch 4 again, then 5 and 6, bit for bit
+    lines = capsys.readouterr().out.splitlines()
+    assert ["last.pt" in line and line.endswith("not used") for line in lines] == [True, False]
+    assert "going on after epoch 3 (attempt 2)" in lines[1]
 
 
-@pytest.mark.parametrize("share", [0, 0.5, 0.99])
-def test_without_a_whole_best_the_trial_starts_again(tmp_path, whole, share):
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_without_a_whole_best_the_trial_starts_again(tmp_path, whole, damage, capsys):
     run_attempt(Training(), make_spec(tmp_path), stop_at(3, "interrupted"), "cpu")
-    truncate(tmp_path / "best.pt", share)
-    truncate(tmp_path / "last.prev.pt", share)
+    DAMAGES[damage](tmp_path / "best.pt")
+    DAMAGES[damage](tmp_path / "last.prev.pt")
     channel = Recorder()
     run_attempt(Training(), make_spec(tmp_path, attempt=2), channel, "cpu")
+    assert channel.reports == whole
+    assert "no whole checkpoint to go on from: starting over at epoch 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("noise", [b"", b"\xff\xfe\n", b"0" * 64])
+def test_damaged_hashes_are_damaged_checkpoints(tmp_path, whole, noise):
+    run_attempt(Training(), make_spec(tmp_path), stop_at(3, "interrupted"), "cpu")
+    (tmp_path / "last.pt.sha256").write_bytes(noise)
+    channel = Recorder()
+    assert run_attempt(Training(), make_spec(tmp_path, attempt=2), channel, "cpu") == Returned()
     assert channel.reports == whole
 
 
@@ -103,11 +131,11 @@ def test_death_between_any_two_steps_of_a_save_leaves_a_whole_checkpoint(tmp_pat
     survivors = []
     for step in range(1, 8):
         checkpoint = Checkpoint(tmp_path / str(step) / "last.pt")
-        good, state = next(checkpoint.candidates())
+        good, state = next(checkpoint.candidates(print))
         survivors.append(state["number"])
         checkpoint.adopt(good)
         checkpoint.save({"number": 5})
-        assert [later["number"] for _, later in checkpoint.candidates()] == [5, state["number"]]
+        assert [later["number"] for _, later in checkpoint.candidates(print)] == [5, state["number"]]
     # fsync, fsync of the hashes, rename of the hashes, current -> prev, new -> current; then no more steps
     assert died.stdout.split() == ["9"] * 5 + ["0"] * 2
     assert survivors == [3, 3, 3, 3, 4, 4, 4]

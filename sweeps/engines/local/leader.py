@@ -227,7 +227,7 @@ def _log_failure(spec: TrialSpec, number: int, outcome: Raised | Died) -> None:
     """The trial's log has rank 0's output only."""
     paths = TrialPaths(spec.directory)
     trace = outcome.traceback if isinstance(outcome, Raised) else ""
-    with open(paths.log, "a", encoding="utf-8") as log:
+    with contextlib.suppress(OSError), open(paths.log, "a", encoding="utf-8") as log:  # its disk is full
         log.write(f"{trace}the trial failed with {outcome.message}: see {paths.rank_log(number).name}\n")
 
 

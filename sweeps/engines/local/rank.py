@@ -12,7 +12,7 @@ from sweeps.engines.local.link import Link, Place
 from sweeps.errors import TrialError
 from sweeps.messages import Decision, Outcome, TrialSpec
 from sweeps.trial import Trial, run_attempt
-from sweeps.trial.attempt import describe
+from sweeps.trial.attempt import describe, print_traceback
 from sweeps.trial.world import of_first
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class Rank:
         try:
             self._join(spec)
         except RuntimeError as error:
-            failure = describe(error)
-            print(failure.traceback, end="", file=sys.stderr, flush=True)
+            failure = describe(error, spec.directory)
+            print_traceback(failure)
             outcome: Outcome = failure
         else:
             outcome = channel.settled(run_attempt(function, spec, channel, self._device, self))

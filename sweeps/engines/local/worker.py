@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sweeps.disk import full_disk
 from sweeps.engines.base import Job, JobResult
 from sweeps.engines.jobs import run_job
 from sweeps.engines.local.channel import LinkChannel
@@ -25,9 +26,10 @@ from sweeps.engines.local.starter import LocalStarter
 from sweeps.engines.output import cap_log, flush_all, line_buffered, redirect_to
 from sweeps.engines.process import ProcessState
 from sweeps.errors import TargetError
-from sweeps.messages import IMPORTING, Outcome, TrialSpec
+from sweeps.messages import IMPORTING, Outcome, Raised, TrialSpec
 from sweeps.paths import TrialPaths
 from sweeps.trial import Trial, load_function, run_attempt
+from sweeps.trial.attempt import describe
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -60,7 +62,8 @@ def work(connection: socket.socket) -> None:
 def _exit() -> NoReturn:
     """End with all exit handlers, but without taking the interpreter apart: with torch that takes 0.1 s."""
     atexit._run_exitfuncs()
-    flush_all()
+    with contextlib.suppress(OSError):  # the log's disk is full, which was told
+        flush_all()
     os._exit(0)
 
 
@@ -121,20 +124,30 @@ class _Worker:
                     return
 
     def _run(self, spec: TrialSpec) -> Outcome:
-        assert self._train is not None  # the plan had a target
-        self._begin(spec)
-        if self._rank is not None:
-            outcome = self._rank.run(self._train, spec)
-        else:
-            channel = LinkChannel(self._link, spec)
-            outcome = channel.settled(run_attempt(self._train, spec, channel, self._plan.device))
-        self._end(spec)
+        try:
+            self._begin(spec)
+            outcome = self._attempt(spec)
+            self._end(spec)
+        except OSError as error:  # of the log: the function's own are outcomes already
+            outcome = _of_the_disk(error, spec)
+            if self._rank is not None:  # the others wait for it
+                self._link.send(("ended", outcome))
         return outcome
 
+    def _attempt(self, spec: TrialSpec) -> Outcome:
+        assert self._train is not None  # the plan had a target
+        if self._rank is not None:
+            return self._rank.run(self._train, spec)
+        channel = LinkChannel(self._link, spec)
+        return channel.settled(run_attempt(self._train, spec, channel, self._plan.device))
+
     def _call(self, job: Job) -> JobResult:
-        self._begin(job.spec)
-        result = run_job(job, self._plan.search_path, self._plan.device)
-        self._end(job.spec)
+        try:
+            self._begin(job.spec)
+            result = run_job(job, self._plan.search_path, self._plan.device)
+            self._end(job.spec)
+        except OSError as error:
+            return JobResult(None, _of_the_disk(error, job.spec))
         return result
 
     def _begin(self, spec: TrialSpec) -> None:
@@ -153,6 +166,13 @@ class _Worker:
 
     def _log(self, spec: TrialSpec) -> Path:
         return TrialPaths(spec.directory).rank_log(self._plan.place.rank if self._plan.place else 0)
+
+
+def _of_the_disk(error: OSError, spec: TrialSpec) -> Raised:
+    """The outcome where a log could not be written; raises ``error`` if it is another one."""
+    if full_disk(error) is None:
+        raise error
+    return describe(error, spec.directory)
 
 
 def _explain(error: TargetError) -> str:

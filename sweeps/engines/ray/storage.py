@@ -9,9 +9,10 @@ population that goes on from it.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from pyarrow import ArrowException, fs
 
 from sweeps.errors import SweepError, UsageError
 from sweeps.paths import TrialPaths, checksum_path, previous_path
+from sweeps.trial.handover import discarded
 
 T = TypeVar("T")
 _CHUNK = 1 << 22  # bytes read at once
@@ -74,6 +76,13 @@ class Storage:
             return False
         self._try(lambda: self._fetch(name, target))
         return True
+
+    def names(self, folder: str) -> list[str]:
+        """The files in ``folder`` and below it, by their names in the storage; none if there is no folder."""
+        selector = fs.FileSelector(self._path(folder), allow_not_found=True, recursive=True)
+        found = self._try(lambda: self._files.get_file_info(selector))
+        start = len(self._root) + 1
+        return [info.path[start:] for info in found if info.type == fs.FileType.File]
 
     def remove(self, name: str) -> None:
         """Remove a file, if there is such a file."""
@@ -137,6 +146,27 @@ def hand_over_stored(storage: Storage, parent: TrialPaths, child: TrialPaths) ->
     digest = storage.read(f"{source}/{checksum_path(parent.last).name}").split()[0].decode()
     storage.copy(f"{source}/{last}", f"{target}/{inherited}")
     storage.write(f"{target}/{checksum_path(child.inherited).name}", f"{digest}  {inherited}\n".encode())
+
+
+class StoredShelf:
+    """`Shelf` within a storage."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def holding(self) -> Collection[int]:
+        with contextlib.suppress(SweepError):
+            names = self._storage.names("trials")
+            return {int(number) for _, number, *_ in (name.split("/") for name in names)}
+        return ()
+
+    def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
+        folder = f"trials/{trial.directory.name}"
+        with contextlib.suppress(SweepError):
+            there = set(self._storage.names(folder))
+            for path in discarded(trial, but_best=but_best):
+                if (name := f"{folder}/{path.name}") in there:
+                    self._storage.remove(name)
 
 
 class StoredCheckpoints:

@@ -1,0 +1,57 @@
+"""Whether a study is all there. A trial's end is in events.jsonl only after the study has it on the disk, so
+no crash, and no power cut, leaves a study that lacks one: only damage does, or a backup that is older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sweeps.errors import CorruptStudyError
+from sweeps.paths import RunPaths, shown
+from sweeps.strictjson import parse_object
+from sweeps.study.journal import how_to_restore
+from sweeps.study.record import TrialRecord
+
+_ENDED = ("COMPLETE", "PRUNED", "FAILED")
+_SHOWN = 5  # numbers in a message
+
+
+def ended_trials(paths: RunPaths) -> set[int]:
+    """The trials whose end events.jsonl tells of. To be read before the study, which may be running on."""
+    if not paths.events.exists():
+        return set()
+    with open(paths.events, "rb") as file:
+        return {number for line in file if b'"TrialEnded"' in line for number in _ended(line)}
+
+
+def _ended(line: bytes) -> Iterator[int]:
+    try:
+        event = parse_object(line)
+    except ValueError:
+        return
+    match event:
+        case {"event": "TrialEnded", "number": int(number), "state": str(state)} if state in _ENDED:
+            yield number
+
+
+def refuse_lost(
+    paths: RunPaths, ended: set[int], records: Sequence[TrialRecord], url: str | None = None
+) -> None:
+    """Refuse a study that lacks the end of a trial among ``ended``, or all of what has begun.
+
+    Raises:
+        CorruptStudyError: it does; nothing was changed.
+    """
+    lost = sorted(ended - {record.number for record in records if record.ended})
+    place = "the study in the database" if url else shown(paths.journal)
+    how = "restore the database from a backup" if url else how_to_restore(paths.journal)
+    if lost:
+        numbers = ", ".join(map(str, lost[:_SHOWN])) + (", ..." if len(lost) > _SHOWN else "")
+        raise CorruptStudyError(
+            f"{place} must hold the end of every trial that {paths.events.name} tells of, and {len(lost)} "
+            f"are missing ({numbers}): {how}; to run these trials once more, move {paths.events.name} aside"
+        )
+    if not records and not url and paths.trials.is_dir() and any(paths.trials.iterdir()):
+        raise CorruptStudyError(
+            f"{place} must hold the trials that have folders in {shown(paths.trials)}, and holds none: {how}"
+        )
