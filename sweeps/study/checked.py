@@ -42,28 +42,28 @@ def replayed() -> Iterator[None]:
         ) from error
 
 
-def attributes_of(trial: FrozenTrial) -> Mapping[str, Any]:
-    """What `sweep` stored with a trial.
+def attributes_of(trial: FrozenTrial, number: int) -> Mapping[str, Any]:
+    """What `sweep` stored with trial ``number``, the one after those before it.
 
     Raises:
         CorruptStudyError: it was not written by this package.
     """
     attributes = trial.user_attrs.get("sweeps")
-    if not (_whole(0)(trial.number) and isinstance(attributes, dict) and "params" in trial.user_attrs):
+    if trial.number != number or not isinstance(attributes, dict) or "params" not in trial.user_attrs:
         raise CorruptStudyError(
             f"trial {trial.number}: the study must be written by `sweep` alone, and this trial was not: "
             "restore study.journal from a backup"
         )
     for key, (rule, holds) in _RULES.items():
         if key not in attributes or not holds(attributes[key]):
-            raise _wrong(trial.number, key, rule, attributes.get(key))
+            raise _wrong(number, key, rule, attributes.get(key))
     if type(trial.user_attrs.get("outside", False)) is not bool:
-        raise _wrong(trial.number, "outside", "true or false", trial.user_attrs["outside"])
+        raise _wrong(number, "outside", "true or false", trial.user_attrs["outside"])
     if not _params(trial.user_attrs["params"]):
-        raise _wrong(trial.number, "params", "names and scalars", trial.user_attrs["params"])
+        raise _wrong(number, "params", "names and scalars", trial.user_attrs["params"])
     for epoch, value in trial.intermediate_values.items():
         if not (_whole(1)(epoch) and _number(value)):
-            raise _wrong(trial.number, "values", "finite numbers by epoch", {epoch: value})
+            raise _wrong(number, "values", "finite numbers by epoch", {epoch: value})
     return attributes
 
 

@@ -224,7 +224,7 @@ def stored_records(
     """
     with replayed():
         trials = storage.get_all_trials(study_id, deepcopy=False)
-        records = [_record_of(trial, goal) for trial in trials]
+        records = [_record_of(trial, number, goal) for number, trial in enumerate(trials)]
         attributes = storage.get_study_user_attrs(study_id)
         for record in records:
             record.source = record.source or checked_source(attributes)
@@ -232,8 +232,8 @@ def stored_records(
     return trials, records
 
 
-def _record_of(trial: FrozenTrial, goal: Goal) -> TrialRecord:
-    attributes = attributes_of(trial)
+def _record_of(trial: FrozenTrial, number: int, goal: Goal) -> TrialRecord:
+    attributes = attributes_of(trial, number)
     record = TrialRecord(trial.number, dict(trial.user_attrs["params"]))
     for key in _ATTRIBUTES:
         setattr(record, key, attributes[key])

@@ -60,7 +60,6 @@ READING = (
     ("trials", "victim", "--attempts"),
     ("logs", "victim", "0"),
     ("verify", "victim"),
-    ("verify", "victim", "--json"),
     ("export", "victim", "../release"),
 )
 OURS = (0, 1, 2, 4, 5, 7)  # exit codes of a command that ended in good order; a traceback fails the test
