@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 
@@ -10,10 +11,14 @@ def parse_json(text: str | bytes) -> Any:
     """The data of one JSON document in UTF-8.
 
     Raises:
-        ValueError: it is not JSON, holds NaN or Infinity, or is nested too deep to be read.
+        ValueError: it is not JSON, holds NaN, Infinity or half a character, or is nested too deep to be read.
     """
+    text = text if isinstance(text, str) else text.decode()
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode())
+        data = _DECODER.decode(text)
+        if _SURROGATE.search(text):
+            json.dumps(data, ensure_ascii=False).encode()  # a lone one has no UTF-8: UnicodeEncodeError
+        return data
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -39,4 +44,5 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number in JSON")
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # two of them make a character outside 16 bits
 _DECODER = json.JSONDecoder(parse_constant=_refuse)

@@ -119,7 +119,7 @@ def _fix(kind: str, value: Any, path: KeyPath) -> str:
         meant = meant_by(value.replace("_", "").strip())
         if isinstance(meant, (int, float)) and not isinstance(meant, bool):
             return f": write {show(meant)} without quotes or underscores"
-    if isinstance(value, float) and value.is_integer():
+    if kind in ("int_type", "int_from_float") and isinstance(value, float) and value.is_integer():
         return f": write {int(value)}"
     return ""
 

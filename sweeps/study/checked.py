@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 
 from sweeps.errors import CorruptStudyError
 from sweeps.messages import State
+from sweeps.study.states import STATES
 
 LATEST = 1e11  # seconds since 1970: the year 5138
 LARGEST = 2**63
@@ -59,12 +60,19 @@ def attributes_of(trial: FrozenTrial, number: int) -> Mapping[str, Any]:
             raise _wrong(number, key, rule, attributes.get(key))
     if type(trial.user_attrs.get("outside", False)) is not bool:
         raise _wrong(number, "outside", "true or false", trial.user_attrs["outside"])
+    if not _ends_alike(trial, attributes["state"]):
+        raise _wrong(number, "state", f"{STATES[trial.state]} to the end", attributes["state"])
     if not _params(trial.user_attrs["params"]):
         raise _wrong(number, "params", "names and scalars", trial.user_attrs["params"])
     for epoch, value in trial.intermediate_values.items():
         if not (_whole(1)(epoch) and _number(value)):
             raise _wrong(number, "values", "finite numbers by epoch", {epoch: value})
     return attributes
+
+
+def _ends_alike(trial: FrozenTrial, state: State) -> bool:
+    """A crash leaves Optuna's state behind ours, never before it; what is outside is a FAIL to it."""
+    return not trial.state.is_finished() or STATES[trial.state] == state or "outside" in trial.user_attrs
 
 
 def _wrong(number: int, key: str, rule: str, value: Any) -> CorruptStudyError:

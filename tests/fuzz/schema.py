@@ -39,8 +39,10 @@ def _integer(schema: dict[str, Any], _: dict[str, Any]) -> st.SearchStrategy[int
 
 def _number(schema: dict[str, Any], _: dict[str, Any]) -> st.SearchStrategy[float]:
     least = schema.get("minimum", schema.get("exclusiveMinimum", -_LARGEST))
-    floats = st.floats(least, _LARGEST, exclude_min="exclusiveMinimum" in schema, allow_subnormal=False)
-    return floats | st.integers(int(least) + ("exclusiveMinimum" in schema), _LARGEST)
+    most = schema.get("maximum", _LARGEST)
+    above = "exclusiveMinimum" in schema
+    floats = st.floats(least, most, exclude_min=above, allow_subnormal=False)
+    return floats | st.integers(int(least) + above, int(most))
 
 
 def _string(schema: dict[str, Any], _: dict[str, Any]) -> st.SearchStrategy[str]:

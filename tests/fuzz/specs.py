@@ -179,7 +179,7 @@ def sweeps_of(draw) -> dict[str, Any]:
         document["pruner"] = draw(component(PRUNERS, "" if _explorable(written) else "pbt"))
     if draw(st.booleans()):
         document["storage"] = draw(st.sampled_from(STORAGES))
-    document["budget"] = (document.get("budget") or {}) | {"trials": draw(st.integers(1, 1000))}
+    document["budget"] = (document.get("budget") or {}) | {"trials": draw(st.integers(2, 1000))}
     if document.get("engine") != "inline" and draw(st.booleans()):
         ranks = draw(st.integers(1, 4))
         document["distributed"] = {"name": "ddp", "ranks": ranks}

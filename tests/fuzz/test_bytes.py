@@ -29,7 +29,7 @@ def train(trial):
     trial.record(parameters=100 + trial.number, kind="small")
     for epoch in trial.epochs():
         if trial.number == 1 and trial.attempt == 1 or trial.number == 2:
-            raise ValueError("as told: é\\n\\x00")
+            raise ValueError("as told: é")
         trial.report(val_loss=trial.number / epoch, val_accuracy=float("nan") if epoch == 2 else 0.5)
 """
 SPEC = """
@@ -86,10 +86,13 @@ def test_a_torn_tail_costs_no_earlier_record(name, share):
     folder = copy()
     content = (folder / name).read_bytes()
     torn = content[: round(len(content) * share)]
+    if content[len(torn) :].startswith(b"\n"):  # a record that lacks its newline alone may count
+        torn = torn[:-1]
     (folder / name).write_bytes(torn)
-    found = repr(READERS[name](folder))
+    found = [repr(row) for row in READERS[name](folder)]
     (folder / name).write_bytes(up_to_last_line(torn))
-    assert found == repr(READERS[name](folder))
+    earlier = [repr(row) for row in READERS[name](folder)]
+    assert found == earlier
 
 
 # --- any damage -----------------------------------------------------------------------------
