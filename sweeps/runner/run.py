@@ -45,7 +45,7 @@ from sweeps.runner.folder import (
     search_path,
     source_warning,
 )
-from sweeps.runner.room import disk_trouble, require_start, system_refusals
+from sweeps.runner.room import clear_asides, disk_trouble, require_start, system_refusals
 from sweeps.runner.signals import Signals
 from sweeps.runner.trust import code_places
 from sweeps.samplers import build_sampler
@@ -205,6 +205,7 @@ def _found(paths: RunPaths, overrides: Sequence[str] = (), address: str | None =
 def _execute(run: _Run) -> RunResult:
     with ExitStack() as stack:
         engine, signals = _open_engine(run, stack)
+        clear_asides(run.paths)
         keep_changes(run.paths, run.spec)
         warning = source_warning(run.paths, run.spec, run.manifest)
         if warning:

@@ -82,9 +82,12 @@ def test_a_resumed_sweep_removes_what_a_kill_left_and_touches_nothing_that_goes_
     assert run("toy.yaml", ["budget.trials=4"]).exit_code == 3
     for name in ("last.pt", "last.prev.pt", "best.pt.sha256", ".best.pt.tmp", "inherited.pt", "mine.bin"):
         (toy.trial(3).directory / name).write_bytes(b"left by a kill")
+    left = toy.root / ".trials.parquet.77.tmp"
+    left.write_bytes(b"left by a kill, too")
     with pytest.raises(RuntimeError, match="the driver dies"):
         resume(toy.root, ["budget.trials=7"], observers=[interrupt])
     assert kept(toy, 3) == {"mine.bin"}  # a user's own file
+    assert not left.exists()
     assert kept(toy, 4) >= ALL  # INTERRUPTED
     assert resume(toy.root, ["keep.top=1", "budget.trials=7"]).exit_code == 3
     assert [kept(toy, number) for number in (0, 2, 4, 6)] == [set(), BEST, set(), set()]

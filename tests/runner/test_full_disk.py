@@ -18,6 +18,7 @@ import pytest
 import sweeps
 from sweeps import runner
 from sweeps.controller import SweepEnded
+from sweeps.engines.ray.storage import Storage
 from sweeps.errors import DiskFullError
 from sweeps.paths import RunPaths
 from sweeps.runner import resume, run
@@ -187,6 +188,14 @@ def test_the_drivers_own_files(toy):
             runner.test(toy.root)
     assert len(ended) == 1
     goes_on(toy, ended, budget=1)
+
+
+def test_a_storage_that_is_full(toy):
+    with mounted(toy.root.parent):
+        storage = Storage(toy.root.parent.as_uri())
+        fill()
+        with pytest.raises(DiskFullError, match=r"storage_path must be a folder.*No space left on device"):
+            storage.write("trials/0000/last.pt", bytes(10_000))
 
 
 def test_worker_processes_and_the_command(toy):
