@@ -13,7 +13,7 @@ test: $(VENV)/test
 	$(BIN)/python -m pytest
 
 faults: $(VENV)/test
-	$(BIN)/python -m pytest tests/faults -m "faults or not faults"
+	$(BIN)/python -m pytest tests/faults tests/runner/test_edit_killed.py -m "faults or not faults"
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

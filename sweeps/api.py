@@ -22,6 +22,7 @@ def run(
     fresh: bool = False,
     observers: Iterable[Observer] = (),
     address: str | None = None,
+    allow_code_change: bool = False,
 ) -> Results:
     """Run the sweep of a search-space YAML, or go on with it, and return its results.
 
@@ -33,13 +34,20 @@ def run(
         observers: functions that are called with every event (`sweeps.controller.events`), e.g. for progress.
         address: of the Ray cluster, with ``engine: ray``: "auto" or "host:port"; None for
             the Ray this process is connected to, RAY_ADDRESS, or else a private Ray on this machine.
+        allow_code_change: go on although trials have ended under another source of the training function.
 
     Raises:
         SpecError, UsageError, TargetError, RefusedError: as `sweep run` would end with.
         KeyboardInterrupt: the sweep was interrupted; its trials are checkpointed, and `run` goes on with it.
     """
     outcome = runner.run(
-        path, overrides(set), results=results, fresh=fresh, observers=observers, address=address
+        path,
+        overrides(set),
+        results=results,
+        fresh=fresh,
+        observers=observers,
+        address=address,
+        allow_code_change=allow_code_change,
     )
     return _results(outcome)
 
@@ -48,15 +56,29 @@ def resume(
     directory: str | Path,
     set: Mapping[str, Any] | None = None,
     *,
+    edit: str | Path | None = None,
     observers: Iterable[Observer] = (),
     address: str | None = None,
+    allow_code_change: bool = False,
 ) -> Results:
-    """Go on with the sweep of a results folder; ``set`` may extend its budget, ``address`` is as for `run`.
+    """Go on with the sweep of a results folder; ``set`` may extend its budget.
+
+    Args:
+        edit: a changed YAML: trials inside its space are kept, the others are marked ``outside``.
+        address, allow_code_change: as for `run`.
 
     Raises:
-        UsageError, RefusedError, KeyboardInterrupt: as for `run`.
+        SpecError, UsageError, RefusedError, KeyboardInterrupt: as for `run`.
     """
-    return _results(runner.resume(directory, overrides(set), observers=observers, address=address))
+    outcome = runner.resume(
+        directory,
+        overrides(set),
+        edit=edit,
+        observers=observers,
+        address=address,
+        allow_code_change=allow_code_change,
+    )
+    return _results(outcome)
 
 
 def overrides(values: Mapping[str, Any] | None) -> list[str]:

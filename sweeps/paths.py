@@ -2,6 +2,8 @@
 
 results/cnn/
     sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
+                   (study.journal.1, sweep.yaml.1, ... as they were before the first edit;
+                   study.journal.v1, manifest.json.v1 before a migration from format version 1)
     trials.parquet  trials.csv  epochs.parquet
     trials/0007/   metrics.jsonl  facts.json  log.txt  last.pt  best.pt  inherited.pt  (*.sha256 beside each
                    .pt; log.1.txt; log.rank1.txt ... of a distributed trial)
@@ -117,6 +119,21 @@ class RunPaths:
         return self.root / "events.jsonl"
 
     @property
+    def staged_edit(self) -> Path:
+        """Where an edit is prepared; what it holds counts for nothing."""
+        return self.root / ".edit"
+
+    @property
+    def edit(self) -> Path:
+        """An edit that stands: its files are those of the sweep, and have only to be put in their places."""
+        return self.root / "edit"
+
+    def current(self, path: Path) -> Path:
+        """Where the file that belongs at ``path`` is, an edit that was cut short included."""
+        edited = self.edit / path.name
+        return edited if edited.exists() else path
+
+    @property
     def trials_parquet(self) -> Path:
         return self.root / "trials.parquet"
 
@@ -178,6 +195,11 @@ def belongs_to_us(folder: Path) -> bool:
 def is_inside(path: Path, root: Path) -> bool:
     """Whether ``path``, its links followed, lies in ``root``."""
     return path.resolve().is_relative_to(root.resolve())
+
+
+def numbered_path(path: Path, mark: object) -> Path:
+    """Where ``path`` is kept as it was: study.journal.1, or study.journal.v1."""
+    return path.with_name(f"{path.name}.{mark}")
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:

@@ -64,6 +64,7 @@ def _plain(value: object) -> object:
         ("trainer", ["sweep run search_spaces/my_recipe.yaml"], "accuracy"),
         ("distributed", [], "winner: trial"),
         ("disk", [], "winner: trial"),
+        ("resume", [], "winner: trial"),
     ],
 )
 def test_a_page_works_as_printed(tmp_path: Path, page: str, more: list[str], said: str) -> None:

@@ -56,6 +56,9 @@ Address = Annotated[
     str | None,
     typer.Option("--address", metavar="ADDRESS", help="With engine: ray: auto, or host:port of the cluster."),
 ]
+AllowCodeChange = Annotated[
+    bool, typer.Option("--allow-code-change", help="Go on although the training function's code has changed.")
+]
 ResultsDir = Annotated[Path, typer.Option("--results", help="Where results folders are made.")]
 
 
@@ -66,6 +69,7 @@ def run(
     results: ResultsDir = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an old folder aside, start anew.")] = False,
     address: Address = None,
+    allow_code_change: AllowCodeChange = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -76,17 +80,28 @@ def run(
     """
     from sweeps.cli.running import run_command
 
-    _exit(run_command(spec, set or [], results, fresh, address, as_json=json, quiet=quiet))
+    flags = {"allow_code_change": allow_code_change, "as_json": json, "quiet": quiet}
+    _exit(run_command(spec, set or [], results, fresh, address, **flags))
 
 
 @app.command()
 def resume(
-    run: Run, set: Set = None, address: Address = None, json: Json = False, quiet: Quiet = False
+    run: Run,
+    set: Set = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option("--edit", metavar="YAML", help="Go on under this file; trials that fit are kept."),
+    ] = None,
+    address: Address = None,
+    allow_code_change: AllowCodeChange = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Go on with an interrupted sweep, or extend it: --set budget.trials=100."""
+    """Go on with an interrupted sweep, extend it (--set budget.trials=100), or change its space (--edit)."""
     from sweeps.cli.running import resume_command
 
-    _exit(resume_command(run, set or [], address, as_json=json, quiet=quiet))
+    flags = {"allow_code_change": allow_code_change, "as_json": json, "quiet": quiet}
+    _exit(resume_command(run, set or [], edit, address, **flags))
 
 
 @app.command()

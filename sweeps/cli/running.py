@@ -10,10 +10,13 @@ from typing import Any
 from sweeps.cli.console import find_run, print_json, print_winner, say, winner_document
 from sweeps.cli.display import display
 from sweeps.cli.tables import print_top
-from sweeps.controller import Observer
+from sweeps.controller import Edited, Event, Observer
 from sweeps.paths import shown
 from sweeps.printable import printable
 from sweeps.runner import RunResult, resume, run
+from sweeps.space.wording import listed
+
+SHOWN = 20  # numbers of trials outside; the column `outside` has all
 
 
 def run_command(
@@ -23,6 +26,7 @@ def run_command(
     fresh: bool,
     address: str | None,
     *,
+    allow_code_change: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -35,20 +39,48 @@ def run_command(
             observers=observers,
             command=sys.argv,
             address=address,
+            allow_code_change=allow_code_change,
         )
 
     return _watched(start, "run", as_json, quiet)
 
 
 def resume_command(
-    name: str, overrides: Sequence[str], address: str | None, *, as_json: bool, quiet: bool
+    name: str,
+    overrides: Sequence[str],
+    edit: Path | None,
+    address: str | None,
+    *,
+    allow_code_change: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     paths = find_run(name)
 
     def start(observers: list[Observer]) -> RunResult:
-        return resume(paths.root, overrides, observers=observers, address=address)
+        return resume(
+            paths.root,
+            overrides,
+            edit=edit,
+            observers=[say_edit, *observers],
+            address=address,
+            allow_code_change=allow_code_change,
+        )
 
     return _watched(start, "resume", as_json, quiet)
+
+
+def say_edit(event: Event) -> None:
+    """What an edit changes, before anything runs under it; also where progress is not shown."""
+    if not isinstance(event, Edited):
+        return
+    first = list(map(str, event.outside[:SHOWN]))
+    more = ["..."] if len(event.outside) > SHOWN else []
+    outside = f": {listed([*first, *more])}" if event.outside else ""
+    say("sweep: edited")
+    for line in event.differences:
+        say(f"    {printable(line)}")
+    say(f"sweep: {event.inside} trial(s) are inside the new space, {len(event.outside)} outside{outside}")
 
 
 def _watched(start: Callable[[list[Observer]], RunResult], command: str, as_json: bool, quiet: bool) -> int:

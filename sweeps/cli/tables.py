@@ -32,12 +32,12 @@ def print_top(directory: Path, top: int) -> None:
 
 
 def rank(results: Results) -> pd.DataFrame:
-    """The trials table, COMPLETE trials first and the best of them on top."""
+    """The trials table, COMPLETE trials first and the best of them on top; those outside the space last."""
     trials = results.trials
     ascending = results.spec.metric.goal == "minimize"
     complete = trials["state"] == "COMPLETE"
     order = trials.assign(_rest=~complete).sort_values(
-        ["_rest", "metric", "number"], ascending=[True, ascending, True], na_position="last"
+        ["outside", "_rest", "metric", "number"], ascending=[True, True, ascending, True], na_position="last"
     )
     return order.drop(columns="_rest")
 
@@ -98,4 +98,5 @@ _NUMBERS = ("metric", "best_epoch", "epochs", "seconds")
 def _state(row: dict[str, Any]) -> str:
     """``complete``, or ``complete: early_stopping`` where the reason says more than the state."""
     state, reason = str(row["state"]).lower(), row["stop_reason"]
-    return state if reason in (None, "finished", state) else f"{state}: {reason}"
+    said = state if reason in (None, "finished", state) else f"{state}: {reason}"
+    return f"{said} (outside)" if row["outside"] else said

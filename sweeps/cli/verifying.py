@@ -30,7 +30,7 @@ def _print(report: Report) -> None:
         for finding in check.findings:
             print(f"      {printable(str(finding))}")
     found = len(report.findings)
-    where = shown(report.directory)
+    where = printable(shown(report.directory))
     print(f"{where}: {f'{found} finding(s) break an invariant' if found else 'every invariant holds'}")
 
 

@@ -4,6 +4,7 @@ from sweeps.controller.budget import Clock
 from sweeps.controller.controller import Controller
 from sweeps.controller.early_stopping import stale_epochs, stops_early
 from sweeps.controller.events import (
+    Edited,
     EpochReported,
     Event,
     Exploited,
@@ -24,6 +25,7 @@ from sweeps.controller.failures import cause_of
 __all__ = [
     "Clock",
     "Controller",
+    "Edited",
     "EpochReported",
     "Event",
     "Exploited",

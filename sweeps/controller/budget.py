@@ -86,10 +86,16 @@ class Spending:
         self._epochs[record.number] = epochs
 
     def ended(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
-        """A trial has ended; ``records`` are all of the sweep's, by number."""
+        """A trial has ended; ``records`` are all of the sweep's, by number.
+
+        One outside of an edited space is no longer compared with others.
+        """
+        if record.outside:
+            return
         if record.state == "COMPLETE" and record.value is not None and self._improves(record.value):
             self._best = (record.number, record.value)
-            self._since_best = sum(later.state in _JUDGED for later in records[record.number + 1 :])
+            later = (other for other in records[record.number + 1 :] if not other.outside)
+            self._since_best = sum(other.state in _JUDGED for other in later)
         elif record.state in _JUDGED and (self._best is None or record.number > self._best[0]):
             self._since_best += 1
 

@@ -86,6 +86,7 @@ class Controller:
         observers: called with every event, in order.
         clock: replaced by a virtual one in simulations.
         hand_over: gives a trial of a population another one's checkpoint.
+        source: sha256 of the training function's source, kept with every trial.
         shelf: where ended trials' checkpoints lie; None for their folders.
     """
 
@@ -99,6 +100,7 @@ class Controller:
         observers: Sequence[Observer] = (),
         clock: Clock | None = None,
         hand_over: HandOver = link_checkpoint,
+        source: str = "",
         shelf: Shelf | None = None,
     ) -> None:
         self._spec = spec
@@ -110,6 +112,7 @@ class Controller:
         self._keeper = Keeper(spec.keep, spec.metric.goal, paths, shelf or FolderShelf(paths.trials))
         self._observers = observers
         self._clock = clock or Clock()
+        self._source = source
         self._proposals = Proposals(spec.space, sampler, spec.enqueue, spec.seed)
         self._distributions = {p.name: distribution(p.domain) for p in spec.space.parameters}
         self._domains = {p.name: p.domain for p in spec.space.parameters}
@@ -136,12 +139,16 @@ class Controller:
             workers: how many trials the engine runs at once.
             gpus: GPUs of one trial.
         """
-        for record in self.records:
+        inside = [record for record in self.records if not record.outside]
+        for record in inside:
             self._proposals.visit(record.params_at(1))
-        self._pruner.replay(self.records)
+        self._pruner.replay(inside)
         for record in self.records:
             if record.state == "RUNNING":
                 self._take_up(record)
+            elif record.state == "INTERRUPTED" and self._catch_up(record):
+                record.stop_reason = "interrupted"  # it ran on: a pause that it had come to is behind it
+                self._store.requeue(record)
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
         self._write_progress()  # it may have ended before, and does no more
         self._store.sync()
@@ -165,12 +172,18 @@ class Controller:
 
     def _take_up(self, record: TrialRecord) -> None:
         """A trial that a dead driver left RUNNING: a decision it had taken stands, else it goes on."""
-        metric = self._spec.metric
-        for epoch, value in missing_epochs(self._paths.trial(record.number).metrics, record, metric.name):
-            record.observe(epoch, value, metric.goal)
-            self._store.write_epoch(record.number, epoch, value)
+        self._catch_up(record)
         stop = Stop(record.stop_reason) if record.stop_reason else None
         self._settle(record, verdict_of(record, stop, Interrupted()))
+
+    def _catch_up(self, record: TrialRecord) -> bool:
+        """Take in what the study lost of a trial's epochs; returns whether it had lost any."""
+        metric = self._spec.metric
+        missing = list(missing_epochs(self._paths.trial(record.number).metrics, record, metric.name))
+        for epoch, value in missing:
+            record.observe(epoch, value, metric.goal)
+            self._store.write_epoch(record.number, epoch, value)
+        return bool(missing)
 
     # --- ask --------------------------------------------------------------------------------
 
@@ -245,7 +258,8 @@ class Controller:
         return Exhausted(reason)
 
     def _enter(self, params: dict[str, Any], attributes: Mapping[str, Any], worker: str) -> TrialSpec:
-        record = TrialRecord(len(self.records), params, worker=worker, started=self._clock.time())
+        started, source = self._clock.time(), self._source
+        record = TrialRecord(len(self.records), params, worker=worker, started=started, source=source)
         clear_leftovers(self._paths.trial(record.number).directory)
         stored = {name: to_optuna(self._domains[name], value) for name, value in params.items()}
         self._store.enter(record, stored, {name: self._distributions[name] for name in params}, attributes)
@@ -257,6 +271,8 @@ class Controller:
         record.state, record.stop_reason, record.error = "RUNNING", None, None
         record.attempt += 1
         record.worker = worker
+        if not record.values:
+            record.source = self._source
         self._store.restart(record)
         return self._launch(record)
 

@@ -12,8 +12,18 @@ from sweeps.study.record import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
-class SweepStarted:
+class Edited:
+    """The sweep goes on under a changed YAML."""
+
     time: float  # seconds since the epoch (UTC), as everywhere in events
+    differences: tuple[str, ...]  # "parameters.lr.max: 0.1 -> 1.0"
+    inside: int  # trials that the new space contains
+    outside: tuple[int, ...]  # the numbers of the others
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStarted:
+    time: float
     metric: str
     engine: str
     workers: int
@@ -120,7 +130,8 @@ class SweepEnded:
 
 
 Event = (
-    SweepStarted
+    Edited
+    | SweepStarted
     | TrialStarted
     | EpochReported
     | TrialEnded

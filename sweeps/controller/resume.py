@@ -16,9 +16,12 @@ def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tup
 
     A worker writes its line before it sends its report, and the journal is on the disk up to a second after
     that: a power cut can leave a checkpoint whose epochs the study never heard of. What the latest attempt
-    wrote wins over what an earlier one did.
+    wrote wins over what an earlier one did. Of a trial that does not run, the study may have lost that it was
+    started again, and then lacks whole attempts; of those it knows it lacks nothing.
     """
     for row in read_epochs(path):
+        if record.state != "RUNNING" and row.attempt <= record.attempt:
+            continue
         value = row.metrics.get(metric, math.nan)
         overtaken = row.attempt < record.attempt and row.epoch in record.values
         if not overtaken and math.isfinite(value) and record.values.get(row.epoch) != value:

@@ -55,7 +55,8 @@ def _patient(*, patience: int, min_delta: float = 0.0, wrapped: str = "none") ->
 
 # Stop reasons that mean something else.
 RESERVED = frozenset(
-    {"finished", "early_stopping", "target", "budget", "interrupted", "paused", "nonfinite", "stale"}
+    {"finished", "early_stopping", "target", "budget", "edited", "interrupted", "paused"}
+    | {"nonfinite", "stale"}
 )
 # These compare a trial with others; the rest look at its own curve, where the latest value counts.
 _COMPARE_BEST = ("median", "percentile", "hyperband")

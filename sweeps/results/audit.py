@@ -13,7 +13,8 @@ import pyarrow.parquet
 from sweeps.paths import RunPaths
 from sweeps.results.curves import Curves
 from sweeps.results.layout import Layout
-from sweeps.results.writer import build_tables, csv_bytes, journal_stamp, read_fresh
+from sweeps.results.tables import schemas
+from sweeps.results.writer import build_tables, csv_bytes, journal_stamp, read_cached
 from sweeps.study.record import TrialRecord
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def unreadable_tables(paths: RunPaths) -> Iterator[str]:
         try:
             if path.exists():
                 read(path)
-        except (pa.ArrowException, OSError) as error:
-            cause = str(error).splitlines()[0]
+        except (pa.ArrowException, OSError, ValueError) as error:
+            cause = (str(error).splitlines() or [type(error).__name__])[0]
             yield f"{path.name} does not read back: {cause}; the next run writes it anew"
 
 
@@ -46,11 +47,13 @@ def differing_tables(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRe
     """
     for _ in range(_TRIES):
         stamp = journal_stamp(paths)
-        trials, epochs = read_fresh(paths.trials_parquet, stamp), read_fresh(paths.epochs_parquet, stamp)
-        if trials is None or epochs is None:
-            return None
         curves = Curves(paths, spec.metric.name, spec.metric.goal)
         built_trials, built_epochs = build_tables(records, curves, Layout.of(spec))
+        of_trials, of_epochs = schemas(Layout.of(spec))
+        trials = read_cached(paths.trials_parquet, stamp, of_trials)
+        epochs = read_cached(paths.epochs_parquet, stamp, of_epochs)
+        if trials is None or epochs is None:
+            return None
         if journal_stamp(paths) == stamp:
             break
     else:

@@ -76,5 +76,6 @@ _RULES: Mapping[str, Callable[[Any], bool]] = {
     "reason": _is_text,
     "note": _is_text,
     "metrics": lambda value: value is None or isinstance(value, dict),
+    "export": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
     "history": lambda value: isinstance(value, list),
 }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sweeps.messages import Goal
 from sweeps.space import Choice, Domain, Float
+from sweeps.study.record import TrialRecord
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -28,7 +29,8 @@ def is_json_text(field: pa.Field) -> bool:
 class TypedColumn:
     """One column of a ``group``: ``params.<name>`` or ``info.<name>``.
 
-    A parameter's type follows from its domain alone, so it never changes during a sweep.
+    A parameter's type follows from its domain alone, so it never changes during a sweep; after an edit also
+    from the values of trials outside, see `Layout.columns`.
     """
 
     group: str
@@ -59,6 +61,17 @@ class Layout:
         columns = tuple(parameter_column(p.name, p.domain) for p in spec.space.parameters)
         return cls(spec.metric.name, spec.metric.goal, columns)
 
+    def columns(self, records: Sequence[TrialRecord]) -> list[TypedColumn]:
+        """The parameters' columns, wide enough for trials outside the space; parameters that only these have
+        come last.
+        """
+        outside: dict[str, list[Any]] = {}
+        for record in records:
+            for name, value in record.params.items() if record.outside else ():
+                outside.setdefault(name, []).append(value)
+        own = [_widened(column, outside.pop(column.name, [])) for column in self.parameters]
+        return [*own, *(typed_column("params", name, values) for name, values in outside.items())]
+
     def order(self, metrics: Iterable[str]) -> list[str]:
         """The metrics' columns: the objective first, then by name, whichever trial reported them first."""
         return sorted({self.metric, *metrics}, key=lambda name: (name != self.metric, name))
@@ -69,6 +82,15 @@ def parameter_column(name: str, domain: Domain) -> TypedColumn:
     if isinstance(domain, Choice):
         return typed_column("params", name, domain.values)
     return TypedColumn("params", name, pa.float64() if isinstance(domain, Float) else pa.int64())
+
+
+def _widened(column: TypedColumn, values: Iterable[Any]) -> TypedColumn:
+    """``column`` if it holds ``values`` too, else one that does: of floats, or of JSON text."""
+    kinds = {_ARROW[type(value)] for value in values if value is not None} - {column.type}
+    if column.json or not kinds:
+        return column
+    numbers = kinds | {column.type} == {pa.int64(), pa.float64()}
+    return replace(column, type=pa.float64() if numbers else pa.string(), json=not numbers)
 
 
 def typed_column(group: str, name: str, values: Iterable[Any]) -> TypedColumn:

@@ -21,6 +21,7 @@ from sweeps.results.frames import to_frame
 from sweeps.results.layout import Layout
 from sweeps.results.lineage import lineage_frame
 from sweeps.results.model import load_model
+from sweeps.results.tables import schemas
 from sweeps.results.winner import Winner, find_winner
 from sweeps.results.writer import build_tables, journal_stamp, read_cached
 from sweeps.spec import SweepSpec, load_resolved
@@ -157,16 +158,13 @@ class Results:
     def _tables(self) -> tuple[pa.Table, pa.Table]:
         stamp = journal_stamp(self._paths)
         layout = Layout.of(self.spec)
-        no_trials, no_epochs = build_tables([], self._curves, layout)
-        trials = read_cached(self._paths.trials_parquet, stamp, no_trials.schema)
-        epochs = read_cached(self._paths.epochs_parquet, stamp, no_epochs.schema)
+        of_trials, of_epochs = schemas(layout)
+        trials = read_cached(self._paths.trials_parquet, stamp, of_trials)
+        epochs = read_cached(self._paths.epochs_parquet, stamp, of_epochs)
         if trials is not None and epochs is not None and not self._is_abandoned(trials):
             return trials, epochs
-        return build_tables(self._records, self._curves, layout)
-
-    @property
-    def _curves(self) -> Curves:
-        return Curves(self._paths, self.spec.metric.name, self.spec.metric.goal)
+        curves = Curves(self._paths, self.spec.metric.name, self.spec.metric.goal)
+        return build_tables(self._records, curves, layout)
 
     def _is_abandoned(self, trials: pa.Table) -> bool:
         """Whether the table says RUNNING of a trial whose driver is dead, killed since it was written."""

@@ -22,6 +22,7 @@ from sweeps.trial.facts import Fact
 Floats = npt.NDArray[np.float64]
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _PLAIN = (pa.bool_(), pa.int64(), pa.float64(), pa.string())
+_HASH = 12  # characters that are shown of one
 _OWN = ("number", "attempt", "epoch", "time")
 
 
@@ -59,7 +60,9 @@ def trials_table(
     the last number that the trial reported of X. ``seconds`` adds up the attempts that have ended,
     ``started`` is when the first began (UTC). ``params.X`` is missing where parameter X is inactive,
     ``info.X`` where a trial did not record X; its type follows from what the trials recorded.
-    ``diagnosis`` is missing while a trial runs, and where its curves tell too little.
+    ``diagnosis`` is missing while a trial runs, and where its curves tell too little. ``source`` is the
+    beginning of the sha256 of the training function's source that the trial was started under. ``outside``
+    trials are those that an edited space contains no more.
     """
     fields: list[tuple[pa.Field, pa.Array]] = [
         _column("number", pa.int64(), [r.number for r in records]),
@@ -71,7 +74,7 @@ def trials_table(
         _column("seconds", pa.float64(), [round(r.seconds, 6) for r in records]),
         (pa.field("started", _TIMESTAMP), _timestamps(np.array([r.started for r in records], np.float64))),
     ]
-    for parameter in layout.parameters:
+    for parameter in layout.columns(records):
         values = parameter.array([r.params.get(parameter.name) for r in records])
         fields.append((parameter.field(), values))
     for name, values in _metric_columns(records, epochs).items():
@@ -81,6 +84,8 @@ def trials_table(
         _column("diagnosis", pa.string(), [notes[r.number].diagnosis for r in records]),
         _column("worker", pa.string(), [r.worker for r in records]),
         _column("attempt", pa.int64(), [r.attempt for r in records]),
+        _column("source", pa.string(), [r.source[:_HASH] or None for r in records]),
+        _column("outside", pa.bool_(), [r.outside for r in records]),
         _column("error", pa.string(), [r.error for r in records]),
     ]
     schema = pa.schema([field for field, _ in fields])
@@ -134,6 +139,12 @@ def _joined(parts: Sequence[object], kind: type[np.int64] | type[np.float64]) ->
 def _timestamps(seconds: npt.NDArray[np.generic]) -> pa.Array:
     microseconds = np.rint(seconds.astype(np.float64) * 1e6).astype(np.int64)
     return pa.array(microseconds).cast(_TIMESTAMP)
+
+
+def schemas(layout: Layout) -> tuple[pa.Schema, pa.Schema]:
+    """(trials, epochs): the columns that every such table has."""
+    epochs = epochs_table([], layout)
+    return trials_table([], epochs, {}, layout).schema, epochs.schema
 
 
 def fits(schema: pa.Schema, wanted: pa.Schema) -> bool:

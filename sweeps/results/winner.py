@@ -40,13 +40,14 @@ class Winner:
 
 
 def choose(records: Sequence[TrialRecord], goal: Goal) -> TrialRecord:
-    """The best COMPLETE trial; of equal ones that with the lowest number.
+    """The best COMPLETE trial inside the space; of equal ones that with the lowest number.
 
     Raises:
         NoUsableTrialError: there is none.
     """
     sign = 1.0 if goal == "minimize" else -1.0
-    usable = [(sign * r.value, r.number, r) for r in records if r.state == "COMPLETE" and r.value is not None]
+    complete = [r for r in records if r.state == "COMPLETE" and not r.outside]
+    usable = [(sign * r.value, r.number, r) for r in complete if r.value is not None]
     if not usable:
         raise NoUsableTrialError(_nothing_to_choose(records))
     return min(usable)[2]
@@ -93,9 +94,12 @@ def scalars(test: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nothing_to_choose(records: Sequence[TrialRecord]) -> str:
-    states = Counter(record.state for record in records)
+    inside = [record for record in records if not record.outside]
+    states = Counter(record.state for record in inside)
     counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no trial at all"
-    return f"the winner must be a COMPLETE trial, and there is none ({counted}): {_remedy(records, states)}"
+    if len(inside) < len(records):
+        counted += f", and {len(records) - len(inside)} outside of the edited space"
+    return f"the winner must be a COMPLETE trial, and there is none ({counted}): {_remedy(inside, states)}"
 
 
 def _remedy(records: Sequence[TrialRecord], states: Mapping[State, int]) -> str:

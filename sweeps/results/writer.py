@@ -18,7 +18,7 @@ from sweeps.results.layout import Layout
 from sweeps.results.tables import described, epochs_table, fits, trials_table
 from sweeps.study.record import TrialRecord
 
-FORMAT = 2  # of the tables; part of every stamp, so that tables of another version count as stale
+FORMAT = 3  # of the tables; part of every stamp, so that tables of another version count as stale
 REFRESH_INTERVAL = 10.0  # seconds
 _REST = 20.0  # a refresh is followed by at least this many times its own duration without one
 _STAMP = b"sweeps.stamp"
@@ -79,7 +79,8 @@ def build_tables(records: Sequence[TrialRecord], curves: Curves, layout: Layout)
 
 def journal_stamp(paths: RunPaths) -> int | None:
     """The stamp of the study as it is now; None where it is kept in a database, whose age nobody can tell."""
-    return paths.journal.stat().st_size if paths.journal.exists() else None
+    journal = paths.current(paths.journal)
+    return journal.stat().st_size if journal.exists() else None
 
 
 def read_cached(path: Path, stamp: int | None, wanted: pa.Schema) -> pa.Table | None:

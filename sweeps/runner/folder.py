@@ -18,7 +18,7 @@ from sweeps.paths import RunPaths, belongs_to_us, replace_file, shown
 from sweeps.runner.trust import refuse_links
 from sweeps.spec import SweepSpec, load_resolved, load_spec
 from sweeps.strictjson import parse_object
-from sweeps.study import RunLock
+from sweeps.study import STUDY_VERSION, RunLock
 from sweeps.trial import source_hash
 
 # What a resumed sweep may change: totals and how it is run, never what its trials mean.
@@ -38,6 +38,7 @@ class Manifest:
     id: str  # tells this folder's study from those of other folders in one database
     search_path: tuple[str, ...]  # where modules are looked up, in order
     source: str  # sha256 of the training function's source files
+    edits: int = 0  # how often the space was edited
 
 
 def search_path(spec: SweepSpec) -> tuple[Path, ...]:
@@ -76,7 +77,8 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
 def create_folder(paths: RunPaths, spec: SweepSpec, command: Sequence[str]) -> Manifest:
     """Write what a new sweep starts from. The resolved spec comes last: it marks the folder as a sweep's."""
     places = search_path(spec)
-    manifest = Manifest(1, uuid.uuid4().hex[:12], tuple(map(str, places)), source_hash(spec.train, places))
+    folder_id, source = uuid.uuid4().hex[:12], source_hash(spec.train, places)
+    manifest = Manifest(STUDY_VERSION, folder_id, tuple(map(str, places)), source)
     paths.trials.mkdir(exist_ok=True)
     for stale in (paths.journal, paths.events):
         stale.unlink(missing_ok=True)
@@ -97,37 +99,49 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
     Raises:
         UsageError: the folder holds no sweep.
         CorruptStudyError: its spec or manifest does not read back.
-        RefusedError: an override would change what the finished trials mean.
+        RefusedError: an override would change what the finished trials mean, or a newer version wrote it.
     """
     if not is_sweep(paths) and not has_begun(paths):
         missing = paths.resolved_yaml.name
         raise UsageError(f"{shown(paths.root)}: no sweep in this folder (no {missing}): check the path")
-    manifest = _read_manifest(paths)
+    manifest = read_manifest(paths)
+    resolved = paths.current(paths.resolved_yaml)
     before = load_resolved(paths)
     if not overrides:
         return before, manifest
-    spec = load_spec(paths.resolved_yaml, overrides)
+    spec = load_spec(resolved, overrides)
     refuse_changes([line for line in before.difference(spec) if not _changeable(line)], paths)
     return spec, manifest
 
 
-def _read_manifest(paths: RunPaths) -> Manifest:
+def read_manifest(paths: RunPaths) -> Manifest:
+    """The manifest of an existing sweep; raises as `read_folder` does."""
     try:
-        data = parse_object(paths.manifest.read_bytes())
+        data = parse_object(paths.current(paths.manifest).read_bytes())
         _check_manifest(data)
-        return Manifest(data["version"], data["id"], tuple(data["search_path"]), data["source"])
+        places, edits = tuple(data["search_path"]), data.get("edits", 0)
+        manifest = Manifest(data["version"], data["id"], places, data["source"], edits)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptStudyError(
             f"{shown(paths.manifest)} must hold what `sweep run` wrote there, and does not ({error!r}): "
             "restore it from a backup"
         ) from error
+    if manifest.version > STUDY_VERSION:
+        raise RefusedError(
+            f"{shown(paths.root)} has format version {manifest.version}, and this sweeps reads up to "
+            f"{STUDY_VERSION}: upgrade sweeps"
+        )
+    return manifest
 
 
 def _check_manifest(data: Mapping[str, Any]) -> None:
     """Its id becomes the name of a folder in a storage, its search path the place where code comes from."""
     texts = [data["id"], data["source"], *data["search_path"]]
-    if type(data["version"]) is not int or not all(isinstance(text, str) for text in texts):
-        raise ValueError("a number and texts are wanted")
+    numbers = [data["version"], data.get("edits", 0)]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("whole numbers are wanted")
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("texts are wanted")
     if not _ID.fullmatch(data["id"]):
         raise ValueError(f"its id is {data['id'][:40]!r}")
 
@@ -164,8 +178,9 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
         )
     raise RefusedError(
         f"{folder} was begun under another spec, and its trials would not compare:\n{listed}\n"
-        f"To go on with its own: sweep resume {folder}. To start anew: --fresh (the old folder is moved "
-        "aside), or another name."
+        f"To go on with its own: sweep resume {folder}. To go on under another space, sampler or pruner "
+        f"with the trials that fit: sweep resume {folder} --edit FILE. To start anew: --fresh (the old "
+        "folder is moved aside), or another name."
     )
 
 
@@ -185,18 +200,6 @@ def found_from_here(manifest: Manifest, places: Sequence[Path]) -> Manifest:
     """Look the user's code up in ``places`` first, then where it was found before."""
     whole = [*map(str, places), *manifest.search_path]
     return replace(manifest, search_path=tuple(dict.fromkeys(whole)))
-
-
-def source_warning(paths: RunPaths, spec: SweepSpec, manifest: Manifest) -> str | None:
-    """A warning where the training function is no longer the one the finished trials ran; told once."""
-    source = source_hash(spec.train, [Path(place) for place in manifest.search_path])
-    if source == manifest.source:
-        return None
-    write_manifest(paths, replace(manifest, source=source))
-    return (
-        f"the source of {spec.train} has changed since this sweep's earlier trials: their results are of the "
-        "old code, and are kept. Start anew with --fresh if they should not be compared."
-    )
 
 
 def move_aside(paths: RunPaths) -> Path | None:

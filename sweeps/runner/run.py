@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sweeps.controller import Controller, Event, Observer, Ticked, cause_of
@@ -31,6 +32,8 @@ from sweeps.runner.checks import (
     refuse_inside_import,
     with_absolute_storage,
 )
+from sweeps.runner.code import settle_source
+from sweeps.runner.edit import Edit, apply_edit, read_edit, settle_edit
 from sweeps.runner.eventlog import EventLog
 from sweeps.runner.folder import (
     Manifest,
@@ -43,8 +46,9 @@ from sweeps.runner.folder import (
     recorded_places,
     refuse_changes,
     search_path,
-    source_warning,
+    write_manifest,
 )
+from sweeps.runner.migrate import migrate
 from sweeps.runner.room import clear_asides, disk_trouble, require_start, system_refusals
 from sweeps.runner.signals import Signals
 from sweeps.runner.trust import code_places
@@ -82,8 +86,10 @@ class _Run:
     paths: RunPaths
     manifest: Manifest
     address: str | None = None  # of a Ray cluster
+    edit: Edit | None = None  # what has still to be changed in the folder
     observers: list[Observer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    early: list[Event] = field(default_factory=list)  # before there is a controller
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -104,6 +110,7 @@ def run(
     observers: Iterable[Observer] = (),
     command: Sequence[str] = (),
     address: str | None = None,
+    allow_code_change: bool = False,
 ) -> RunResult:
     """Run the sweep of a search-space file, or go on with it where its folder stands.
 
@@ -116,10 +123,11 @@ def run(
         command: the command line, for env.json.
         address: of the Ray cluster, with ``engine: ray``: "auto" or "host:port"; None for
             RAY_ADDRESS, or else a private Ray on this machine.
+        allow_code_change: go on although trials have ended under another source of the training function.
 
     Raises:
         SpecError, UsageError, TargetError: nothing was changed on disk.
-        RefusedError: the folder was begun under another spec, or is locked.
+        RefusedError: the folder was begun under another spec or source, or is locked.
     """
     refuse_inside_import()
     spec = with_absolute_storage(load_spec(Path(path), overrides))
@@ -127,38 +135,48 @@ def run(
     paths = RunPaths((Path(results) / spec.name).absolute())
     require_start(paths)
     with system_refusals(paths), claim(paths, fresh):
+        settle_edit(paths)
         if has_begun(paths):
             before, manifest = read_folder(paths)
             refuse_changes(before.difference(spec), paths)
             manifest = found_from_here(recorded_places(paths, manifest), search_path(spec))
         else:
             manifest = create_folder(paths, spec, command)
-        return _execute(_Run(spec, paths, manifest, address, list(observers)))
+        this = _Run(spec, paths, manifest, address, observers=list(observers))
+        return _execute(this, allow_code_change)
 
 
 def resume(
     directory: str | Path,
     overrides: Sequence[str] = (),
     *,
+    edit: str | Path | None = None,
     observers: Iterable[Observer] = (),
     address: str | None = None,
+    allow_code_change: bool = False,
 ) -> RunResult:
-    """Go on with the sweep of a results folder; ``overrides`` may extend its budget, ``address`` is as for
-    `run`.
+    """Go on with the sweep of a results folder, as it is, extended, or with another search space.
+
+    Args:
+        directory: the results folder, wherever it has been moved or copied to.
+        overrides: what is changed of the sweep's YAML, such as its budget; with ``edit`` of that file.
+        edit: a changed YAML. Trials inside its space are kept, the others are marked ``outside``.
+        observers, address, allow_code_change: as for `run`.
 
     Raises:
         UsageError: no sweep there, or it cannot be run; nothing was changed.
-        RefusedError: an override would change what the finished trials mean, or the folder is locked.
+        RefusedError: a change would falsify what the finished trials mean, or the folder is locked.
     """
     refuse_inside_import()
     paths = RunPaths(Path(directory).absolute())
-    read_folder(paths, overrides)  # says what is wrong before the folder is touched
+    _found(paths, overrides, edit, address)  # says what is wrong before the folder is touched
     require_start(paths)
     with system_refusals(paths), claim(paths):
-        this = _found(paths, overrides, address)
+        settle_edit(paths)
+        this = _found(paths, overrides, edit, address)
         this.observers.extend(observers)
         check_runnable(this.spec, this.places, address)
-        return _execute(this)
+        return _execute(this, allow_code_change)
 
 
 def test(directory: str | Path, *, again: str | None = None, address: str | None = None) -> Winner:
@@ -179,6 +197,7 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
     paths = RunPaths(Path(directory).absolute())
     read_folder(paths)
     with system_refusals(paths), claim(paths), ExitStack() as stack:
+        settle_edit(paths)
         this = _found(paths, address=address)
         spec = this.spec
         if spec.test is None:
@@ -196,20 +215,29 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
         return winner
 
 
-def _found(paths: RunPaths, overrides: Sequence[str] = (), address: str | None = None) -> _Run:
-    spec, manifest = read_folder(paths, overrides)
+def _found(
+    paths: RunPaths,
+    overrides: Sequence[str] = (),
+    edit: str | Path | None = None,
+    address: str | None = None,
+) -> _Run:
+    spec, manifest = read_folder(paths, () if edit else overrides)
+    change = None
+    if edit is not None:
+        spec, change = read_edit(paths, spec, Path(edit), overrides)
     places, notes = code_places(paths, spec)
-    return _Run(spec, paths, found_from_here(recorded_places(paths, manifest), places), address, notes=notes)
+    places = places if edit is None else [*places, *search_path(spec)]
+    manifest = found_from_here(recorded_places(paths, manifest), places)
+    return _Run(spec, paths, manifest, address, change, notes=notes)
 
 
-def _execute(run: _Run) -> RunResult:
+def _execute(run: _Run, allow_code_change: bool) -> RunResult:
+    edited = run.edit is not None
+    source, note = settle_source(run.paths, run.spec, run.manifest, edited=edited, allow=allow_code_change)
     with ExitStack() as stack:
         engine, signals = _open_engine(run, stack)
         clear_asides(run.paths)
-        keep_changes(run.paths, run.spec)
-        warning = source_warning(run.paths, run.spec, run.manifest)
-        if warning:
-            run.notes.append(warning)
+        _prepare(run, source, note)
         store = _open_study(run, stack)
         controller, writer = _open_controller(run, store, engine, stack)
         signals.on_stop(controller.interrupt)
@@ -221,6 +249,22 @@ def _execute(run: _Run) -> RunResult:
             return _stopped_by_disk(run, controller.halt_message or _trouble(run, error))
         signals.closing()
         return _result(run, controller, winner, code, signals.received)
+
+
+def _prepare(run: _Run, source: str, note: str | None) -> None:
+    """Bring the folder to what this run was asked for; ``note`` is on the function's ``source``."""
+    before = run.edit.before if run.edit else run.spec
+    migrated, run.manifest = migrate(run.paths, before, run.manifest)
+    run.notes += [said for said in (migrated, note) if said is not None]
+    changed = source != run.manifest.source
+    run.manifest = replace(run.manifest, source=source)
+    if run.edit:
+        run.manifest, event = apply_edit(run.paths, run.manifest, run.edit)
+        run.early.append(event)
+        return
+    keep_changes(run.paths, run.spec)
+    if changed:
+        write_manifest(run.paths, run.manifest)
 
 
 def _run_trials(run: _Run, controller: Controller, engine: Engine, writer: TableWriter) -> None:
@@ -280,9 +324,20 @@ def _open_controller(
             writer.refresh(store.records, journal_stamp(run.paths))
 
     run.observers[:0] = [log, refresh]
-    parts = (store, sampler, pruner, run.observers)
-    moving, kept = hand_over(run.settings), shelf(run.settings, run.paths)
-    return Controller(spec, run.paths, *parts, hand_over=moving, shelf=kept), writer
+    for event, observe in itertools.product(run.early, run.observers):
+        observe(event)
+    controller = Controller(
+        spec,
+        run.paths,
+        store,
+        sampler,
+        pruner,
+        run.observers,
+        hand_over=hand_over(run.settings),
+        source=run.manifest.source,
+        shelf=shelf(run.settings, run.paths),
+    )
+    return controller, writer
 
 
 def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner | None, int]:

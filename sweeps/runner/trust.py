@@ -37,7 +37,7 @@ def _links(paths: RunPaths) -> Iterator[Path]:
     if not paths.root.is_dir():
         return
     yield from _links_in(paths.root)
-    for folder in (paths.trials, paths.best.directory):
+    for folder in (paths.trials, paths.best.directory, paths.edit):
         if folder.is_dir():
             yield from _links_in(folder)
     if paths.trials.is_dir():

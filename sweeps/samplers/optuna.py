@@ -158,6 +158,9 @@ def _with_worst(
 
 
 def _reason(trial: FrozenTrial) -> str | None:
+    """What it failed of; None outside of an edited space, of which there is nothing to learn."""
+    if trial.user_attrs.get("outside", False):
+        return None
     reason: str | None = trial.user_attrs["sweeps"]["stop_reason"]
     return reason
 

@@ -37,7 +37,8 @@ def walk(
     Kept on a stack of its own: a space may have more parameters than Python allows nested calls.
 
     Raises:
-        TooLarge: after more than ``limit`` values were tried.
+        TooLarge: after more than ``limit`` steps. A value that is tried is one; so is each constraint
+            beyond the first that has to be evaluated for it.
     """
     checks = _due(parameters, constraints)
     params: Params = {}
@@ -54,7 +55,7 @@ def walk(
                 continue
         else:
             params[parameters[depth].name] = value
-        steps += 1
+        steps += max(1, len(checks[depth]))
         if limit is not None and steps > limit:
             raise TooLarge
         if any(not constraint.holds(params, fixed) for constraint in checks[depth]):

@@ -164,8 +164,12 @@ class Choice:
     def __hash__(self) -> int:
         return hash(tuple(self._index))
 
+    @cached_property
+    def _text(self) -> str:
+        return f"one of {listed(map(show, self.values))}"
+
     def __str__(self) -> str:
-        return f"one of {listed(show(value) for value in self.values)}"
+        return self._text
 
 
 Domain = Float | Integer | Choice

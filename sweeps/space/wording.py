@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 
 LONGEST = 60
+LISTED = 50
+OPTIONS = 100  # among which a near miss is looked for: each costs some microseconds
 
 
 def show(value: object) -> str:
@@ -29,13 +31,18 @@ def flow(value: object) -> str:
 
 
 def listed(values: Iterable[object]) -> str:
-    """``a, b, c``: the possible values, for the rule part of a message."""
-    return ", ".join(value if isinstance(value, str) else show(value) for value in values)
+    """``a, b, c``: the possible values, or the first `LISTED` of them, for the rule part of a message."""
+    given = list(values)
+    shown = [value if isinstance(value, str) else show(value) for value in given[:LISTED]]
+    more = [f"… ({len(given):,} in all)"] if len(given) > LISTED else []
+    return ", ".join([*shown, *more])
 
 
 def nearest(word: object, options: Iterable[object]) -> str | None:
     """The text among ``options`` that ``word`` was probably meant to be."""
     texts = [option for option in options if isinstance(option, str)]
+    if len(texts) > OPTIONS:
+        texts = [text for text in texts if text[:1] == str(word)[:1]][:OPTIONS]
     near = difflib.get_close_matches(str(word), texts, n=1, cutoff=0.6)
     return near[0] if near else None
 

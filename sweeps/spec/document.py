@@ -10,7 +10,7 @@ import yaml
 from sweeps.space import Choice, Parameter, Params, Space
 from sweeps.space.wording import flow
 from sweeps.spec.model import Component, Section, Settings
-from sweeps.spec.scalars import format_duration, read_plain
+from sweeps.spec.scalars import format_duration, meant_by
 
 _DURATIONS = {("budget", "wall"), ("retries", "backoff"), ("timeout", "report"), ("timeout", "trial")}
 _ORDER = (
@@ -35,16 +35,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = None if isinstance(read_plain_or_text(text), str) else '"'
+    style = None if isinstance(meant_by(text), str) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-def read_plain_or_text(text: str) -> Any:
-    """``text`` read as a plain scalar; None for a number too large to be one."""
-    try:
-        return read_plain(text)
-    except ValueError:
-        return None
 
 
 _Dumper.add_representer(str, _represent_text)

@@ -64,7 +64,7 @@ Bytes = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[kKmMgGtT]?i?[bB]\s*$"},
+                {"type": "string", "pattern": r"^(?=.*[1-9])\s*\d+(\.\d+)?\s*[kKmMgGtT]?i?[bB]\s*$"},
             ]
         }
     ),
@@ -72,13 +72,18 @@ Bytes = Annotated[
 Gpus = Annotated[float, Field(ge=0), AfterValidator(_share_or_whole)]
 
 
-_DURATION_SCHEMA = {
-    "anyOf": [
-        {"type": "number", "minimum": 0},
-        {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$", "minLength": 2},
-    ]
-}
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0), WithJsonSchema(_DURATION_SCHEMA)]
+_DURATION = r"(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"
+
+
+def _duration_schema(least: str, before: str) -> WithJsonSchema:
+    """What `_seconds` reads; ``least`` is the keyword for 0, ``before`` what a text begins with."""
+    text = {"type": "string", "pattern": f"^{before}{_DURATION}", "minLength": 2}
+    return WithJsonSchema({"anyOf": [{"type": "number", least: 0}, text]})
+
+
+_SOME = _duration_schema("exclusiveMinimum", "(?=.*[1-9])")
+_SOME_OR_NONE = _duration_schema("minimum", "")
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0), _SOME]
 
 _SCALAR_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
 _OPTION_SCHEMA = {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]}
@@ -174,8 +179,8 @@ class Retries(Section):
     hang: int = Field(default=0, ge=0, description="after a timeout")
     oom: int = Field(default=0, ge=0, description="after running out of memory")
     nonfinite: int = Field(default=0, ge=0, description="after an objective that is NaN or infinite")
-    backoff: Annotated[float, BeforeValidator(_seconds), Field(ge=0), WithJsonSchema(_DURATION_SCHEMA)] = (
-        Field(default=0.0, description="wait before a trial is started again, doubled each time")
+    backoff: Annotated[float, BeforeValidator(_seconds), Field(ge=0), _SOME_OR_NONE] = Field(
+        default=0.0, description="wait before a trial is started again, doubled each time"
     )
 
     def of(self, kind: str) -> int:

@@ -9,12 +9,10 @@ from sweeps.space import Choice, Domain, Float, Integer, identity
 from sweeps.space.wording import show
 from sweeps.spec.positions import KeyPath
 from sweeps.spec.problems import Reporter
-from sweeps.spec.scalars import read_plain
+from sweeps.spec.scalars import EXACT, meant_by
 from sweeps.spec.yaml_loader import BROKEN
 
 RANGE_KEYS = ("min", "max", "log", "step")
-
-EXACT = 2**53  # beyond it a float, which is what studies store, no longer tells integers apart
 
 
 def read_domain(written: dict[str, Any], path: KeyPath, reporter: Reporter) -> Domain | None:
@@ -82,7 +80,7 @@ def _read_range(written: dict[str, Any], path: KeyPath, reporter: Reporter) -> D
 
 def _is_number(value: Any, path: KeyPath, reporter: Reporter) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        meant = read_plain(value.replace("_", "")) if isinstance(value, str) else None
+        meant = meant_by(value.replace("_", "")) if isinstance(value, str) else None
         fix = f": write {show(meant)}" if isinstance(meant, (int, float)) else ""
         reporter.value(path, f"must be a number ({show(value)}){fix}")
         return False

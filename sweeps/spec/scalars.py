@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from sweeps.space import Value
@@ -14,6 +15,7 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 LARGEST_INT = 2**63 - 1
+EXACT = 2**53  # beyond it a float, which is what studies store, no longer tells integers apart
 
 _SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b", re.IGNORECASE)
@@ -40,6 +42,14 @@ def read_plain(text: str) -> Value:
     return text
 
 
+def meant_by(text: str) -> Value:
+    """`read_plain`, and None for an integer that is too large: what a quoted value may stand for."""
+    try:
+        return read_plain(text)
+    except ValueError:
+        return None
+
+
 def _integer(text: str) -> int:
     if len(text) > 100:
         raise ValueError(text)
@@ -60,19 +70,19 @@ def parse_duration(text: str) -> float | None:
 
 
 def parse_size(text: str) -> int | None:
-    """Bytes in ``4GB`` (4 * 10**9), ``512MiB`` (512 * 2**20); None where it is not written so."""
+    """Bytes in ``4GB`` (4 * 10**9), ``512MiB`` (512 * 2**20); None where it is not so, or beyond 2**63."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         return None
     number, prefix, binary = match.groups()
-    if not binary:
-        return int(float(number) * _SIZES[prefix.lower()])
-    return int(float(number) * 1024 ** list(_SIZES).index(prefix.lower()))
+    unit = 1024 ** list(_SIZES).index(prefix.lower()) if binary else _SIZES[prefix.lower()]
+    size = float(number) * unit
+    return math.ceil(size) if size <= LARGEST_INT else None
 
 
 def format_duration(seconds: float) -> str | float:
     """``1h30m`` for whole seconds, else the number itself; `parse_duration` reads it back."""
-    if seconds != int(seconds):
+    if seconds != int(seconds) or seconds > EXACT:
         return seconds
     text, rest = "", int(seconds)
     for unit, size in _UNITS.items():

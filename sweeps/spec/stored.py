@@ -17,7 +17,7 @@ def load_resolved(paths: RunPaths) -> SweepSpec:
         CorruptStudyError: it is not there, or not what was written.
     """
     try:
-        spec = load_spec(paths.resolved_yaml)
+        spec = load_spec(paths.current(paths.resolved_yaml))
     except SpecError as error:
         raise _damaged(paths, error.problems[0]) from error
     if _LAST_KEY not in spec.model_fields_set:

@@ -12,7 +12,7 @@ from sweeps.space.wording import did_you_mean, listed, show
 from sweeps.spec.model import Settings
 from sweeps.spec.positions import KeyPath
 from sweeps.spec.problems import Reporter
-from sweeps.spec.scalars import read_plain
+from sweeps.spec.scalars import meant_by
 from sweeps.urls import mask_password
 
 _EXAMPLES: Mapping[KeyPath, str] = {
@@ -116,7 +116,7 @@ def _fix(kind: str, value: Any, path: KeyPath) -> str:
     if kind == "string_type" and isinstance(value, (int, float)):
         return f': quote it, as in "{show(value)}"'
     if kind in ("int_type", "float_type") and isinstance(value, str):
-        meant = read_plain(value.replace("_", "").strip())
+        meant = meant_by(value.replace("_", "").strip())
         if isinstance(meant, (int, float)) and not isinstance(meant, bool):
             return f": write {show(meant)} without quotes or underscores"
     if isinstance(value, float) and value.is_integer():

@@ -5,10 +5,12 @@ from sweeps.study.history import TimeStep, TrialStep, read_history
 from sweeps.study.lock import RunLock, is_locked
 from sweeps.study.reader import STOPPED, as_shown, read_end, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
-from sweeps.study.store import StudyStore
+from sweeps.study.rewrite import back_up, write_edited
+from sweeps.study.store import STUDY_VERSION, StudyStore
 
 __all__ = [
     "STOPPED",
+    "STUDY_VERSION",
     "Descent",
     "Generation",
     "Inheritance",
@@ -18,6 +20,7 @@ __all__ = [
     "TrialRecord",
     "TrialStep",
     "as_shown",
+    "back_up",
     "best_of",
     "is_better",
     "is_locked",
@@ -25,4 +28,5 @@ __all__ = [
     "read_history",
     "read_records",
     "read_stored",
+    "write_edited",
 ]

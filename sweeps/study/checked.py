@@ -7,6 +7,7 @@ that into an error of ours.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, get_args
@@ -20,6 +21,7 @@ from sweeps.messages import State
 LATEST = 1e11  # seconds since 1970: the year 5138
 LARGEST = 2**63
 _STATES = get_args(State)
+_SOURCE = re.compile(r"([0-9a-f]{64})?")
 _FOREIGN = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
@@ -55,6 +57,8 @@ def attributes_of(trial: FrozenTrial, number: int) -> Mapping[str, Any]:
     for key, (rule, holds) in _RULES.items():
         if key not in attributes or not holds(attributes[key]):
             raise _wrong(number, key, rule, attributes.get(key))
+    if type(trial.user_attrs.get("outside", False)) is not bool:
+        raise _wrong(number, "outside", "true or false", trial.user_attrs["outside"])
     if not _params(trial.user_attrs["params"]):
         raise _wrong(number, "params", "names and scalars", trial.user_attrs["params"])
     for epoch, value in trial.intermediate_values.items():
@@ -116,6 +120,21 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "failures": ("whole numbers by kind", _counts),
     "epochs": ("a whole number", _whole(0)),
 }
+
+
+def checked_source(attributes: Mapping[str, Any]) -> str:
+    """The sha256 among the attributes of a trial, or of a study of version 1; "" if there is none.
+
+    Raises:
+        CorruptStudyError: it is something else.
+    """
+    source = attributes.get("source", "")
+    if not isinstance(source, str) or not _SOURCE.fullmatch(source):
+        raise CorruptStudyError(
+            f"a source in the study must be a sha256, and is {str(source)[:60]!r}: "
+            "restore study.journal from a backup"
+        )
+    return source
 
 
 def checked_progress(attributes: Any) -> Mapping[str, Any]:

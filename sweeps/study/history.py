@@ -14,6 +14,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from sweeps.messages import State
+from sweeps.study.checked import replayed
 from sweeps.study.journal import read_journal
 from sweeps.study.states import STATES
 
@@ -39,12 +40,17 @@ class TimeStep:
     ended: str | None
 
 
-def read_history(path: Path, name: str) -> Iterator[TrialStep | TimeStep]:
+def read_history(path: Path, name: str) -> list[TrialStep | TimeStep]:
     """Every step of the study called ``name``.
 
     Raises:
         CorruptStudyError: a line is not a record.
     """
+    with replayed():
+        return [*_steps(path, name)]
+
+
+def _steps(path: Path, name: str) -> Iterator[TrialStep | TimeStep]:
     studies: list[str] = []
     numbers: dict[int, int] = {}  # Optuna's id of a trial -> its number in this study
     trials = 0

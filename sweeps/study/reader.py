@@ -46,7 +46,7 @@ def read_stored(paths: RunPaths, name: str, goal: Goal, url: str | None = None) 
     """As `read_records`, but in the states that are written, and whatever is lost: a dead driver's trials are
     RUNNING.
     """
-    found = _find(paths, name, url)
+    found = find_stored(paths, name, url)
     if found is None:
         return []
     _, records = stored_records(*found, goal)
@@ -57,24 +57,24 @@ def read_end(paths: RunPaths, name: str, url: str | None = None) -> str | None:
     """Why the sweep is done: "budget.trials" or another part of its budget, "space exhausted"; None if it is
     not.
     """
-    found = _find(paths, name, url)
+    found = find_stored(paths, name, url)
     if found is None:
         return None
     reason = study_attributes(*found).get("ended")
     return None if reason in STOPPED else reason
 
 
-def _find(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int] | None:
+def find_stored(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int] | None:
+    """The storage, opened for reading, and the study's id in it; None if the sweep has not begun."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if not url and not paths.journal.exists():
+    journal = paths.current(paths.journal)
+    if not url and not journal.exists():
         return None
     if url:
         require_database(url)
     name = study_name(paths, name, url)
     with replayed():
-        storage = (
-            open_database(url, to_write=False) if url else JournalStorage(ReadOnlyBackend(paths.journal))
-        )
+        storage = open_database(url, to_write=False) if url else JournalStorage(ReadOnlyBackend(journal))
         studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
     if name not in studies:
         if not url and studies:

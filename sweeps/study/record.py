@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeps.messages import Goal, State
+
+if TYPE_CHECKING:
+    from sweeps.space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class TrialRecord:
     of an epoch. ``stop_reason`` is one of
 
         COMPLETE     finished | early_stopping | target
-        PRUNED       the pruner's name | budget
+        PRUNED       the pruner's name | budget | edited
         FAILED       error | crash | hang | oom | nonfinite | infeasible
         INTERRUPTED  interrupted | paused
         RUNNING      None
@@ -56,6 +59,8 @@ class TrialRecord:
     error: str | None = None
     failures: dict[str, int] = field(default_factory=dict)  # kind -> attempts lost to it
     inherited: list[Inheritance] = field(default_factory=list)  # of a population, by epoch
+    source: str = ""  # sha256 of the training function's source that it was started under; "" if unknown
+    outside: bool = False  # the space was edited, and no longer holds it: neither compared nor learned from
     passed: int = 0  # the latest epoch at which the trial was compared with its population
 
     @property
@@ -66,6 +71,11 @@ class TrialRecord:
     @property
     def ended(self) -> bool:
         return self.state in ("COMPLETE", "PRUNED", "FAILED")
+
+    def fits(self, space: Space) -> bool:
+        """Whether ``space`` contains every configuration that the trial was given."""
+        configurations = [self.params_at(1), *(inherited.params for inherited in self.inherited)]
+        return all(space.contains(dict(params)) for params in configurations)
 
     def params_at(self, epoch: int) -> dict[str, Any]:
         """The configuration that epoch ``epoch`` (1, 2, ...) was, or will be, trained with."""

@@ -3,9 +3,11 @@
 A trial enters as one record, `storage.create_new_trial(template)` in state RUNNING. What Optuna has no field
 for stands in two user attributes: `params` (real values by name; Optuna's own parameters hold a choice's
 index) and `sweeps` (state, attempt, stop_reason, seconds, ...), which is written first and therefore leads:
-a crash between it and Optuna's own state is repaired when the study is opened. Epochs go
-through the storage, not `Trial.report`, because a re-run epoch must overwrite its value. What a population
-decides stands in attributes of the study: see `sweeps.study.generations`.
+a crash between it and Optuna's own state is repaired when the study is opened. `source` and, after an edit,
+`outside` are attributes of their own; what is outside is a FAIL without parameters to Optuna, so that its
+samplers and pruners do not look at it. Epochs go through the storage, not `Trial.report`, because a re-run
+epoch must overwrite its value. What a population decides stands in attributes of the study: see
+`sweeps.study.generations`.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.messages import Goal
 from sweeps.paths import RunPaths
 from sweeps.strictjson import parse_object
-from sweeps.study.checked import attributes_of, checked_progress, replayed
+from sweeps.study.checked import attributes_of, checked_progress, checked_source, replayed
 from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.record import TrialRecord, best_of
@@ -38,8 +40,8 @@ from sweeps.study.whole import ended_trials, refuse_lost
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STUDY_VERSION = 1
-_OPTUNA_STATES = {word: state for state, word in STATES.items()}
+STUDY_VERSION = 2
+OPTUNA_STATES = {word: state for state, word in STATES.items()}
 _ATTRIBUTES = ("state", "attempt", "worker", "started", "seconds", "stop_reason", "error", "failures")
 
 
@@ -76,11 +78,11 @@ class StudyStore:
         journal = None if url else SingleWriterBackend(paths.journal)
         with replayed():
             storage = JournalStorage(journal) if journal else open_database(str(url))
-            study_id = _find(storage, name)
+            study_id = find_study(storage, name)
         store = None if study_id is None else cls(storage, study_id, goal, journal)
         refuse_lost(paths, ended, store.records if store else [], url)
         if store is None:
-            return cls(storage, _create(storage, name, goal), goal, journal)
+            return cls(storage, create_study(storage, name, goal), goal, journal)
         store._repair()
         return store
 
@@ -88,7 +90,7 @@ class StudyStore:
         """Catch up with attributes whose state a crash kept from being written."""
         trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
         for trial, record in zip(trials, self.records, strict=True):
-            if record.state != STATES[trial.state]:
+            if not record.outside and record.state != STATES[trial.state]:
                 self._write_state(record)
 
     @property
@@ -113,7 +115,11 @@ class StudyStore:
             datetime_complete=None,
             params=dict(params),
             distributions=dict(distributions),
-            user_attrs={"params": dict(record.params), "sweeps": _attributes(record)},
+            user_attrs={
+                "params": dict(record.params),
+                "sweeps": stored_attributes(record),
+                "source": record.source,
+            },
             system_attrs=dict(attributes),
             intermediate_values={},
         )
@@ -142,6 +148,8 @@ class StudyStore:
     def restart(self, record: TrialRecord) -> None:
         """WAITING -> RUNNING: a further attempt of the same number."""
         self._write_attributes(record)
+        if self.trial(record.number).user_attrs.get("source") != record.source:
+            self._write_source(record)
         self.storage.set_trial_state_values(self._ids[record.number], TrialState.RUNNING)
 
     def finish(self, record: TrialRecord) -> None:
@@ -161,6 +169,18 @@ class StudyStore:
         attributes = {"version": STUDY_VERSION, **used, "ended": ended}
         self.storage.set_study_user_attr(self._study_id, "sweeps", attributes)
 
+    def upgrade(self, source: str) -> None:
+        """Bring a study of version 1 up to this one; ``source`` is what its trials were started under.
+
+        It stands once in the study, since trials that have ended take no further attribute.
+        """
+        attributes = dict(study_attributes(self.storage, self._study_id))
+        with self.transaction():
+            self.storage.set_study_user_attr(self._study_id, "source", source)
+            version = {"version": STUDY_VERSION}
+            self.storage.set_study_user_attr(self._study_id, "sweeps", attributes | version)
+        self.sync()
+
     def sync(self) -> None:
         if self._journal:
             self._journal.sync()
@@ -179,13 +199,16 @@ class StudyStore:
         values = (
             [record.value] if record.state in ("COMPLETE", "PRUNED") and record.value is not None else None
         )
-        self.storage.set_trial_state_values(self._ids[record.number], _OPTUNA_STATES[record.state], values)
+        self.storage.set_trial_state_values(self._ids[record.number], OPTUNA_STATES[record.state], values)
 
     def _write_attributes(self, record: TrialRecord) -> None:
-        self.storage.set_trial_user_attr(self._ids[record.number], "sweeps", _attributes(record))
+        self.storage.set_trial_user_attr(self._ids[record.number], "sweeps", stored_attributes(record))
+
+    def _write_source(self, record: TrialRecord) -> None:
+        self.storage.set_trial_user_attr(self._ids[record.number], "source", record.source)
 
 
-def _attributes(record: TrialRecord) -> dict[str, Any]:
+def stored_attributes(record: TrialRecord) -> dict[str, Any]:
     attributes = {key: getattr(record, key) for key in _ATTRIBUTES}
     seconds = round(record.seconds, 6)
     return attributes | {"seconds": seconds, "failures": dict(record.failures), "epochs": record.epochs}
@@ -202,7 +225,10 @@ def stored_records(
     with replayed():
         trials = storage.get_all_trials(study_id, deepcopy=False)
         records = [_record_of(trial, number, goal) for number, trial in enumerate(trials)]
-        apply_generations(storage.get_study_user_attrs(study_id), records)
+        attributes = storage.get_study_user_attrs(study_id)
+        for record in records:
+            record.source = record.source or checked_source(attributes)
+        apply_generations(attributes, records)
     return trials, records
 
 
@@ -212,6 +238,8 @@ def _record_of(trial: FrozenTrial, number: int, goal: Goal) -> TrialRecord:
     for key in _ATTRIBUTES:
         setattr(record, key, attributes[key])
     record.failures = dict(record.failures)
+    record.source = checked_source(trial.user_attrs)
+    record.outside = trial.user_attrs.get("outside", False)
     # An attempt that restarted may have ended before epochs that an earlier one had reached.
     last = attributes["epochs"] if record.ended or record.stop_reason else math.inf
     record.values = {epoch: v for epoch, v in trial.intermediate_values.items() if epoch <= last}
@@ -229,12 +257,18 @@ def study_name(paths: RunPaths, name: str, url: str | None) -> str:
     if url is None:
         return name
     try:
-        return f"{name}-{parse_object(paths.manifest.read_bytes())['id']}"
+        manifest = parse_object(paths.current(paths.manifest).read_bytes())
+        return database_name(name, manifest["id"], manifest.get("edits", 0))
     except (OSError, ValueError, KeyError) as error:
         raise CorruptStudyError(
             f"{paths.manifest} must hold the id of the folder, and does not ({type(error).__name__}): "
             "restore it from a backup"
         ) from error
+
+
+def database_name(name: str, folder_id: str, edits: int) -> str:
+    """The name in a database of the study of a folder that was edited so many times."""
+    return f"{name}-{folder_id}" + (f".{edits}" if edits else "")
 
 
 def study_attributes(storage: BaseStorage, study_id: int) -> Mapping[str, Any]:
@@ -253,12 +287,12 @@ def study_attributes(storage: BaseStorage, study_id: int) -> Mapping[str, Any]:
     return attributes
 
 
-def _find(storage: BaseStorage, name: str) -> int | None:
+def find_study(storage: BaseStorage, name: str) -> int | None:
     studies: Sequence[Any] = storage.get_all_studies()
     return next((study._study_id for study in studies if study.study_name == name), None)
 
 
-def _create(storage: BaseStorage, name: str, goal: Goal) -> int:
+def create_study(storage: BaseStorage, name: str, goal: Goal) -> int:
     direction = StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE
     study_id = storage.create_new_study([direction], study_name=name)
     storage.set_study_user_attr(study_id, "sweeps", {"version": STUDY_VERSION, "elapsed": 0.0, "ended": None})

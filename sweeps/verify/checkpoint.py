@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sweeps.errors import CheckpointError, CorruptStudyError, NoUsableTrialError
 from sweeps.export import best_model, read_model, same_weights
 from sweeps.paths import TrialPaths, checksum_path
+from sweeps.results.bundle import released
 from sweeps.results.choices import read_choice
 from sweeps.results.winner import choose
 from sweeps.trial.checkpoint import Checkpoint
@@ -35,8 +36,8 @@ def _damage(paths: TrialPaths, number: int, epoch: int) -> Iterator[Finding]:
     except CheckpointError as error:
         yield Finding("I7", str(error), number)
         return
-    if state["epoch"] != epoch:
-        told = f"{paths.best.name} holds epoch {state['epoch']}, and the best of the study is {epoch}"
+    if state.get("epoch") != epoch:
+        told = f"{paths.best.name} holds epoch {state.get('epoch')}, and the best of the study is {epoch}"
         yield Finding("I7", told, number)
 
 
@@ -44,13 +45,13 @@ def _export(evidence: Evidence) -> Iterator[Finding]:
     """The bundle may be an earlier winner's: it is compared with that trial's checkpoint."""
     best = evidence.paths.best
     try:
-        told = read_choice(best.metrics)
-        if told is not None and best.model.name in told["export"]:  # else there is no bundle
-            yield from _difference(evidence, told["trial"])
-    except (CorruptStudyError, KeyError, TypeError) as error:
-        yield Finding(
-            "I7", f"best/{best.metrics.name} must hold what the export wrote, and does not: {error!r}"
-        )
+        number = released(best)
+        if number is None:  # there is no whole bundle
+            return
+        if best.model.name in (read_choice(best.metrics) or {}).get("export", ()):
+            yield from _difference(evidence, number)
+    except CorruptStudyError as error:
+        yield Finding("I7", str(error))
 
 
 def _difference(evidence: Evidence, number: int) -> Iterator[Finding]:

@@ -6,16 +6,15 @@ that are read first must be found in the study that is read after them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sweeps.errors import CorruptStudyError
 from sweeps.paths import RunPaths
 from sweeps.results import Results
 from sweeps.spec import SweepSpec
+from sweeps.strictjson import parse_object
 from sweeps.study import (
     TimeStep,
     TrialRecord,
@@ -26,8 +25,9 @@ from sweeps.study import (
     read_history,
     read_stored,
 )
+from sweeps.verify.events import Event, is_event
 
-Event = Mapping[str, Any]
+__all__ = ["Event", "Evidence", "gather"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
     events, torn = _events(paths.events)
     of = (paths, spec.name, spec.metric.goal, spec.storage)
     stored = read_stored(*of)
-    in_journal = spec.storage is None and paths.journal.exists()
+    journal = paths.current(paths.journal)
+    in_journal = spec.storage is None and journal.exists()
     return Evidence(
         paths=paths,
         spec=spec,
@@ -77,7 +78,7 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
         stored=stored,
         shown=as_shown(paths, read_stored(*of)),
         table=_states(paths, spec),
-        history=[*read_history(paths.journal, spec.name)] if in_journal else None,
+        history=read_history(journal, spec.name) if in_journal else None,
         ended=read_end(paths, spec.name, spec.storage),
         driven=driven or is_locked(paths.lock),
     )
@@ -99,10 +100,10 @@ def _events(path: Path) -> tuple[list[Event], int]:
     torn = 0
     for line in path.read_bytes().splitlines():
         try:
-            event = json.loads(line)
+            event = parse_object(line)
         except ValueError:
-            event = None
-        if isinstance(event, dict) and "event" in event:
+            event = {}
+        if is_event(event):
             events.append(event)
         else:
             torn += 1

@@ -24,7 +24,9 @@ def the_test_is_done_once(evidence: Evidence) -> Check:
     try:
         test, selection = read_choice(best.test), read_choice(best.selection)
         findings = [*_unselected(test, selection), *_repeated(test or selection)]
-    except (CorruptStudyError, KeyError, TypeError) as error:
+    except CorruptStudyError as error:
+        findings = [Finding("I8", str(error))]
+    except KeyError as error:
         findings = [Finding("I8", f"test.json and selection.json must hold what was written: {error!r}")]
     return Check("I8", _WHAT, [*findings, *_replayed(evidence)])
 

@@ -163,14 +163,6 @@ def test_fresh_moves_the_old_folder_aside(toy):
     assert folders[0] == "toy" and folders[1].startswith("toy-")
 
 
-def test_edited_code_is_warned_of(toy):
-    toy.sweep("run", "toy.yaml", "--set", "budget.trials=1")
-    toy.write("toy.py", (toy.path / "toy.py").read_text() + "\n# edited\n")
-    done = toy.sweep("resume", "toy", "--set", "budget.trials=2")
-    assert "the source of toy:train has changed" in done.stderr
-    assert "has changed" not in toy.sweep("resume", "toy").stderr
-
-
 def test_check_prints_the_spec_its_size_and_samples(toy):
     done = toy.sweep("check", "toy.yaml", "--samples", "2", "--import")
     assert done.returncode == 0

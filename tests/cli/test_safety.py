@@ -146,8 +146,9 @@ def test_a_project_that_was_copied_resumes_with_its_own_code(toy, tmp_path_facto
     code = (copy / "toy.py").read_text().replace("hello from", "greetings from")
     (copy / "toy.py").write_text(code)
     toy.path = copy
-    done = toy.sweep("resume", "toy", "--set", "budget.trials=2")
-    assert "the source of toy:train has changed" in done.stderr
+    extend = ("resume", "toy", "--set", "budget.trials=2")
+    assert toy.sweep(*extend).returncode == 5
+    assert "toy:train has changed" in toy.sweep(*extend, "--allow-code-change").stderr
     assert "greetings from trial 1" in toy.sweep("logs", "toy", "1").stdout
 
 

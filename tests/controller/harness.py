@@ -52,7 +52,31 @@ def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers:
     paths = RunPaths(folder / "results")
     paths.trials.mkdir(parents=True, exist_ok=True)
     paths.manifest.write_text(json.dumps({"id": folder.name}))
+    with opened_in(paths, spec, time, workers, gpus) as controller:
+        yield controller
+
+
+@contextmanager
+def opened_in(
+    paths: RunPaths, spec: SweepSpec, time: FakeTime | None = None, workers: int = 1, gpus: float = 0.0
+):
+    """The same over a results folder that is there."""
     store = StudyStore.open(paths, spec.name, spec.metric.goal, spec.storage)
+    try:
+        yield started(paths, spec, store, time, workers, gpus)
+    finally:
+        store.close()
+
+
+def started(
+    paths: RunPaths,
+    spec: SweepSpec,
+    store: StudyStore,
+    time: FakeTime | None = None,
+    workers: int = 1,
+    gpus: float = 0.0,
+) -> Controller:
+    """A controller over an open study; events in ``controller.events``."""
     events: list[Event] = []
     sampler = build_sampler(
         spec.sampler.name,
@@ -71,10 +95,7 @@ def opened(folder: Path, spec: SweepSpec, time: FakeTime | None = None, workers:
     )
     controller.events = events
     controller.start(workers, gpus)
-    try:
-        yield controller
-    finally:
-        store.close()
+    return controller
 
 
 def curve(config) -> Callable[[int], float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import pytest
 
@@ -347,6 +348,28 @@ def test_epochs_that_only_the_worker_wrote_are_taken_from_its_metrics(tmp_path):
     (trial.directory / "metrics.jsonl").write_text("\n".join(lines) + '\n{"number":0,"att')
     with opened(tmp_path, spec) as controller:
         assert controller.records[0].values == {1: 5.0, 2: 4.0, 3: 3.0}
+
+
+def test_that_a_trial_was_started_again_may_be_lost_and_its_epochs_are_not(tmp_path):
+    """A power cut takes the restart and its reports; the checkpoint behind them is on the disk."""
+    spec = write_spec(tmp_path, BASE, ("budget.trials=1",))
+    journal = RunPaths(tmp_path / "results").journal
+    with opened(tmp_path, spec) as controller:
+        trial = controller.ask()[0]
+        controller.report(0, 1, 1, {"val_loss": 5.0})
+        controller.finish(0, 1, Interrupted())
+    with opened(tmp_path, spec) as controller:
+        size = journal.stat().st_size
+        controller.ask()
+        controller.report(0, 2, 2, {"val_loss": 4.0})
+    trial.directory.mkdir(parents=True)
+    line = '{"number":0,"attempt":2,"epoch":2,"time":0,"metrics":{"val_loss":4.0}}\n'
+    (trial.directory / "metrics.jsonl").write_text(line)
+    os.truncate(journal, size)
+    with opened(tmp_path, spec) as controller:
+        assert controller.records[0].values == {1: 5.0, 2: 4.0}
+        assert read(tmp_path, spec) == controller.records
+        assert [(t.number, t.attempt) for t in controller.ask()] == [(0, 2)]
 
 
 def test_within_never_ends_the_sweep_while_other_shapes_are_left(tmp_path):

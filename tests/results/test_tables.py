@@ -75,7 +75,7 @@ def test_a_row_holds_what_the_study_knows_of_the_trial_in_the_documented_order(p
         "number", "state", "stop_reason", "metric", "best_epoch", "epochs", "seconds", "started",
         *(f"params.{name}" for name in SPACE),
         "last.val_loss", "last.accuracy", "best.val_loss", "best.accuracy",
-        "diagnosis", "worker", "attempt", "error",
+        "diagnosis", "worker", "attempt", "source", "outside", "error",
     ]  # fmt: skip
     row = trials.iloc[0]
     assert (row["state"], row["stop_reason"], row["metric"], row["best_epoch"], row["epochs"]) == (

@@ -157,9 +157,9 @@ time.sleep(60)
 
 def test_a_newer_format_is_refused_with_both_versions(finished, tmp_path):
     paths, spec = finished
-    text = paths.journal.read_text().replace('"version":1', '"version":9')
+    text = paths.journal.read_text().replace('"version":2', '"version":9')
     paths.journal.write_text(text)
-    with pytest.raises(RefusedError, match=r"format version 9.*reads up to 1"):
+    with pytest.raises(RefusedError, match=r"format version 9.*reads up to 2"):
         states(paths, spec)
 
 

@@ -1,0 +1,155 @@
+"""A study written anew from another one: after an edit of its space, or as a backup.
+
+Optuna takes no added choice and no toggled ``log`` within one study, so an edited sweep goes on in a new one.
+Trials keep their numbers, states, attributes and curves. One that is inside the new space is stored in its
+terms (a choice has another index, a range other bounds); one that is outside is a FAIL without parameters to
+Optuna, which neither its samplers nor its pruners look at. What a sampler had kept with a trial is taken
+along only where it still means the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from sweeps.messages import Goal
+from sweeps.paths import RunPaths, replace_file
+from sweeps.space import Space
+from sweeps.space.distributions import distribution, to_optuna
+from sweeps.study.journal import SingleWriterBackend
+from sweeps.study.reader import find_stored
+from sweeps.study.record import TrialRecord
+from sweeps.study.store import (
+    OPTUNA_STATES,
+    STUDY_VERSION,
+    create_study,
+    find_study,
+    open_database,
+    stored_attributes,
+    stored_records,
+)
+
+Rewrite = Callable[[FrozenTrial, TrialRecord], FrozenTrial]
+
+
+def write_edited(
+    paths: RunPaths,
+    name: str,
+    goal: Goal,
+    space: Space,
+    *,
+    url: str | None,
+    journal: Path,
+    new_name: str,
+    same_sampler: bool,
+) -> None:
+    """Write the study anew for ``space``: to a new file ``journal``, or in its database as ``new_name``.
+
+    The study itself is left as it is; a study of that new name, which an edit that was cut short has left in
+    the database, is replaced. ``same_sampler``: the sampler and its options are what they were.
+
+    Raises:
+        CorruptStudyError: the study does not read back.
+    """
+
+    def rewritten(trial: FrozenTrial, record: TrialRecord) -> FrozenTrial:
+        return _inside(trial, record, space, same_sampler) if record.fits(space) else _outside(trial, record)
+
+    begun_anew = {"version": STUDY_VERSION, "ended": None}
+    source = find_stored(paths, name, url)
+    if url is None:
+        backend = SingleWriterBackend(journal)
+        with backend.transaction():
+            _write(source, JournalStorage(backend), name, goal, rewritten, begun_anew)
+        backend.close()
+        return
+    database = open_database(url)
+    leftover = find_study(database, new_name)
+    if leftover is not None:
+        database.delete_study(leftover)
+    _write(source, database, new_name, goal, rewritten, begun_anew)
+    database.remove_session()
+
+
+def back_up(paths: RunPaths, name: str, goal: Goal, url: str | None, target: Path) -> None:
+    """Keep the study as it is in ``target``, an Optuna journal also where the study is in a database."""
+    if url is None:
+        replace_file(target, paths.journal.read_bytes())
+        return
+    aside = target.with_name(f".{target.name}.tmp")
+    aside.unlink(missing_ok=True)
+    backend = SingleWriterBackend(aside)
+    with backend.transaction():
+        _write(find_stored(paths, name, url), JournalStorage(backend), name, goal, lambda trial, _: trial, {})
+    backend.close()
+    aside.replace(target)
+
+
+def _write(
+    source: tuple[BaseStorage, int] | None,
+    target: BaseStorage,
+    name: str,
+    goal: Goal,
+    rewritten: Rewrite,
+    own: Mapping[str, Any],
+) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study_id = create_study(target, name, goal)
+    if source is None:
+        return
+    attributes = source[0].get_study_user_attrs(source[1])
+    for trial, record in zip(*stored_records(*source, goal), strict=True):
+        target.create_new_trial(study_id, rewritten(trial, record))
+    # After the trials: a time that is over before a trial began would say that it began too late.
+    ours = attributes.get("sweeps", {}) | own
+    for key, value in (attributes | {"sweeps": ours}).items():
+        target.set_study_user_attr(study_id, key, value)
+
+
+def _inside(trial: FrozenTrial, record: TrialRecord, space: Space, same_sampler: bool) -> FrozenTrial:
+    record.outside = False
+    params = record.params_at(1)
+    domains = {parameter.name: parameter.domain for parameter in space.parameters}
+    kinds = {name: distribution(domains[name]) for name in params}
+    stored = {name: to_optuna(domains[name], value) for name, value in params.items()}
+    learned = trial.system_attrs if same_sampler and trial.distributions == kinds else {}
+    return _stored(trial, record, OPTUNA_STATES[record.state], stored, kinds, learned)
+
+
+def _outside(trial: FrozenTrial, record: TrialRecord) -> FrozenTrial:
+    record.outside = True
+    if not record.ended:
+        record.state, record.stop_reason = "PRUNED", "edited"
+    return _stored(trial, record, TrialState.FAIL, {}, {}, {})
+
+
+def _stored(
+    trial: FrozenTrial,
+    record: TrialRecord,
+    state: TrialState,
+    params: dict[str, Any],
+    kinds: dict[str, Any],
+    system_attrs: dict[str, Any],
+) -> FrozenTrial:
+    ended = state.is_finished()
+    valued = state in (TrialState.COMPLETE, TrialState.PRUNED)
+    attributes = {"sweeps": stored_attributes(record), "source": record.source, "outside": record.outside}
+    return FrozenTrial(
+        number=-1,  # the storage numbers it
+        trial_id=-1,
+        state=state,
+        value=record.value if valued else None,
+        datetime_start=trial.datetime_start,
+        datetime_complete=(trial.datetime_complete or datetime.now(UTC)) if ended else None,
+        params=params,
+        distributions=kinds,
+        user_attrs=trial.user_attrs | attributes,
+        system_attrs=system_attrs,
+        intermediate_values=trial.intermediate_values,
+    )
