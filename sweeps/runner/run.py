@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, Winner, journal_stamp
+from sweeps.results.choices import read_choice
 from sweeps.runner.checks import (
     check_gpus,
     check_runnable,
@@ -370,7 +370,7 @@ def _finish(run: _Run, controller: Controller, engine: Engine) -> tuple[Winner |
         what = "export" if run.spec.test is None else "test"
         run.notes.append(f"the {what} of the winner was interrupted; to repeat it: {resume}")
         return winner, 0
-    note = json.loads(run.paths.best.metrics.read_bytes())["note"]
+    note = (read_choice(run.paths.best.metrics) or {}).get("note")
     if note:
         run.notes.append(f"no model was exported: {note}")
     return winner, 0

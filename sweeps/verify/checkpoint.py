@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from sweeps.errors import CheckpointError, CorruptStudyError, NoUsableTrialError
 from sweeps.export import best_model, read_model, same_weights
 from sweeps.paths import TrialPaths, checksum_path
-from sweeps.results.bundle import released
 from sweeps.results.choices import read_choice
 from sweeps.results.winner import choose
 from sweeps.trial.checkpoint import Checkpoint
@@ -45,11 +44,9 @@ def _export(evidence: Evidence) -> Iterator[Finding]:
     """The bundle may be an earlier winner's: it is compared with that trial's checkpoint."""
     best = evidence.paths.best
     try:
-        number = released(best)
-        if number is None:  # there is no whole bundle
-            return
-        if best.model.name in (read_choice(best.metrics) or {}).get("export", ()):
-            yield from _difference(evidence, number)
+        told = read_choice(best.metrics)
+        if told is not None and best.model.name in told.get("export", ()):  # else there is no bundle
+            yield from _difference(evidence, told["trial"])
     except CorruptStudyError as error:
         yield Finding("I7", str(error))
 

@@ -149,6 +149,13 @@ def test_a_bundle_that_names_no_trial_is_made_anew(victim, trial):
     assert json.loads(victim.paths.best.metrics.read_bytes()) == whole
 
 
+def test_a_release_that_says_less_than_it_should_is_read_all_the_same(victim):
+    release = json.loads(victim.paths.best.metrics.read_bytes())
+    victim.paths.best.metrics.write_text(json.dumps({"trial": release["trial"]}))
+    victim.survives()
+    assert resume(victim).code == 3
+
+
 def test_a_manifest_that_names_paths_is_refused(victim):
     manifest = json.loads(victim.paths.manifest.read_bytes())
     for change in (

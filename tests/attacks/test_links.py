@@ -17,13 +17,14 @@ WRITTEN = (
     "lock", "study.journal", "events.jsonl", "manifest.json", "resolved.yaml", "sweep.yaml", "env.json",
     "trials.parquet", "trials.csv", "epochs.parquet", "trials", "best", "trials/0002", "trials/0002/best.pt",
     "trials/0002/metrics.jsonl", "trials/0002/log.txt", "trials/0009", "best/test.json",
-    "best/model.safetensors",
+    "best/model.safetensors", "edit", "edit/study.journal",
 )  # fmt: skip
 
 
 def link(victim: Victim, name: str) -> None:
     """Make ``name`` a link to something precious that looks like it."""
     place = victim.paths.root / name
+    place.parent.mkdir(exist_ok=True)
     target = victim.precious / "linked"
     if place.is_dir():
         shutil.move(place, target)
