@@ -81,7 +81,10 @@ def best_model(checkpoint: Path) -> BestModel:
         CheckpointError: the file is damaged.
     """
     if not checkpoint.exists():
-        return BestModel(note="the trial saved no checkpoint: pass the model to trial.epochs(model=...)")
+        return BestModel(
+            note="the trial saved no checkpoint: pass the model to trial.epochs(model=...); or `keep` "
+            "removed it while others, now outside of the edited space, were better"
+        )
     state = Checkpoint(checkpoint).load()
     if not isinstance(state.get("objects"), dict) or type(state.get("epoch")) is not int:
         raise CheckpointError(f"{checkpoint} must hold what `trial.epochs` saves, and holds something else")

@@ -63,6 +63,7 @@ def _plain(value: object) -> object:
     [
         ("trainer", ["sweep run search_spaces/my_recipe.yaml"], "accuracy"),
         ("distributed", [], "winner: trial"),
+        ("disk", [], "winner: trial"),
         ("resume", [], "winner: trial"),
     ],
 )

@@ -31,28 +31,29 @@ class Keeper:
             return
         self._top.clear()
         for record in records:
-            if record.state == "COMPLETE":
-                self._rank(record)
+            self._rank(record)
         for number in self._shelf.holding():
             if number < len(records) and records[number].ended:
-                self._discard(number)
+                self._discard(number, but_best=records[number].outside)
 
     def ended(self, record: TrialRecord) -> None:
         """``record`` has ended, and its end is on the disk."""
         if self._keep.all:
             return
-        beaten = self._rank(record) if record.state == "COMPLETE" else None
+        beaten = self._rank(record)
         self._discard(record.number)
         if beaten is not None:
             self._discard(beaten)
 
     def _rank(self, record: TrialRecord) -> int | None:
-        """The trial that has to leave the best ones for this one."""
-        if record.value is None:
+        """The trial that has to leave the best ones for this one. One outside of an edited space keeps its
+        best epoch, as another edit may take it in again, and does not count.
+        """
+        if record.state != "COMPLETE" or record.value is None or record.outside:
             return None
         bisect.insort(self._top, (self._sign * record.value, record.number))
         return self._top.pop()[1] if len(self._top) > self._keep.top else None
 
-    def _discard(self, number: int) -> None:
+    def _discard(self, number: int, *, but_best: bool = False) -> None:
         among_best = any(number == best for _, best in self._top)
-        self._shelf.discard(self._paths.trial(number), but_best=among_best)
+        self._shelf.discard(self._paths.trial(number), but_best=but_best or among_best)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sweeps.errors import RefusedError, UsageError
-from sweeps.paths import RunPaths
+from sweeps.disk import full_disk, full_disk_message
+from sweeps.errors import DiskFullError, RefusedError, SweepError, UsageError
+from sweeps.paths import RunPaths, shown
 from sweeps.results.attempts import attempts_table
 from sweeps.results.bundle import write_bundle
 from sweeps.results.curves import Curves
@@ -121,19 +122,24 @@ class Results:
         Raises:
             NoUsableTrialError: no trial is COMPLETE.
             RefusedError: ``directory`` exists and is not empty.
+            DiskFullError, UsageError: it cannot be written to.
         """
         target = Path(directory).absolute()
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise RefusedError(
                 f"{directory}: export writes into a new folder only, and this has content: name another"
             )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        best = self.best
         try:
-            write_bundle(self._paths, self.spec, self.best, aside)
-            aside.replace(target)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            try:
+                write_bundle(self._paths, self.spec, best, aside)
+                aside.replace(target)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+        except OSError as error:
+            raise _of_the_disk(error, target) from error
         return target
 
     @cached_property
@@ -163,3 +169,12 @@ class Results:
     def _is_abandoned(self, trials: pa.Table) -> bool:
         """Whether the table says RUNNING of a trial whose driver is dead, killed since it was written."""
         return "RUNNING" in trials["state"].to_pylist() and not is_locked(self._paths.lock)
+
+
+def _of_the_disk(error: OSError, target: Path) -> SweepError:
+    full = full_disk(error)
+    if full is not None:
+        return DiskFullError(f"{full_disk_message(full, target)}: free some space, and do the same again")
+    return UsageError(
+        f"{shown(target)}: the bundle must go to a folder that can be written: {error.strerror}; name another"
+    )

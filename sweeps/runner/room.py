@@ -28,6 +28,13 @@ def _largest_checkpoint(trials: Path) -> int:
     return max((path.stat().st_size for path in trials.glob("*/*.pt")), default=0)
 
 
+def clear_asides(paths: RunPaths) -> None:
+    """Remove what drivers that were killed had written aside, and not yet put in place."""
+    for folder in (paths.root, paths.best.directory):
+        for aside in folder.glob(".*.tmp"):
+            aside.unlink(missing_ok=True)
+
+
 @contextmanager
 def system_refusals(paths: RunPaths) -> Iterator[None]:
     """What the system refuses becomes an error of ours.

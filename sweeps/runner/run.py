@@ -49,7 +49,7 @@ from sweeps.runner.folder import (
     write_manifest,
 )
 from sweeps.runner.migrate import migrate
-from sweeps.runner.room import disk_trouble, require_start, system_refusals
+from sweeps.runner.room import clear_asides, disk_trouble, require_start, system_refusals
 from sweeps.runner.signals import Signals
 from sweeps.runner.trust import code_places
 from sweeps.samplers import build_sampler
@@ -236,6 +236,7 @@ def _execute(run: _Run, allow_code_change: bool) -> RunResult:
     source, note = settle_source(run.paths, run.spec, run.manifest, edited=edited, allow=allow_code_change)
     with ExitStack() as stack:
         engine, signals = _open_engine(run, stack)
+        clear_asides(run.paths)
         _prepare(run, source, note)
         store = _open_study(run, stack)
         controller, writer = _open_controller(run, store, engine, stack)

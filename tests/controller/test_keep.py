@@ -82,14 +82,27 @@ def test_a_resumed_sweep_removes_what_a_kill_left_and_touches_nothing_that_goes_
     assert run("toy.yaml", ["budget.trials=4"]).exit_code == 3
     for name in ("last.pt", "last.prev.pt", "best.pt.sha256", ".best.pt.tmp", "inherited.pt", "mine.bin"):
         (toy.trial(3).directory / name).write_bytes(b"left by a kill")
+    left = toy.root / ".trials.parquet.77.tmp"
+    left.write_bytes(b"left by a kill, too")
     with pytest.raises(RuntimeError, match="the driver dies"):
         resume(toy.root, ["budget.trials=7"], observers=[interrupt])
     assert kept(toy, 3) == {"mine.bin"}  # a user's own file
+    assert not left.exists()
     assert kept(toy, 4) >= ALL  # INTERRUPTED
     assert resume(toy.root, ["keep.top=1", "budget.trials=7"]).exit_code == 3
     assert [kept(toy, number) for number in (0, 2, 4, 6)] == [set(), BEST, set(), set()]
     trials = sweeps.load(toy.root).trials.set_index("number")
     assert trials.loc[4, "attempt"] == 2 and trials.loc[4, "epochs"] == 3
+
+
+def test_a_best_epoch_outside_of_an_edited_space_stays_and_does_not_count(toy, tmp_path):
+    run("toy.yaml")
+    edited = SPEC.replace("{min: 0.0, max: 1.0}", "{min: 0.15, max: 1.0}").replace("x: 0.1", "x: 0.25")
+    (tmp_path / "edited.yaml").write_text(edited.replace("trials: 7", "trials: 8"))
+    done = resume(toy.root, edit="edited.yaml")
+    assert done.states["COMPLETE"] == 6
+    assert sweeps.load(toy.root).best.number == 6  # x: 0.2, whose checkpoint was kept
+    assert [kept(toy, number) for number in range(8)] == [BEST if n in (2, 6, 7) else set() for n in range(8)]
 
 
 def test_all_of_them_stay_where_that_is_asked_for(toy):

@@ -6,11 +6,11 @@ files (ulimit -f) where a single file has to fail, or one that was seen to fit.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,22 +18,20 @@ import pytest
 import sweeps
 from sweeps import runner
 from sweeps.controller import SweepEnded
+from sweeps.engines.ray.storage import Storage
 from sweeps.errors import DiskFullError
 from sweeps.paths import RunPaths
 from sweeps.runner import resume, run
 
 TOY = """
-import os, resource
+import contextlib, os, resource
 from pathlib import Path
 import torch
 
 def fill():
-    with open("results/filler", "ab", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            pass
+    with open("results/filler", "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
 
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -74,7 +72,7 @@ engine: inline
 COLUMNS = ["number", "state", "metric", "best_epoch", "epochs"]
 
 
-@contextmanager
+@contextlib.contextmanager
 def mounted(place: Path, size: str = "1m"):
     place.mkdir()
     mount = subprocess.run(
@@ -88,7 +86,7 @@ def mounted(place: Path, size: str = "1m"):
         subprocess.run(["umount", place], check=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def files_of_at_most(size: int):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -106,14 +104,15 @@ def toy(tmp_path, monkeypatch):
     return RunPaths(tmp_path / "results" / "toy")
 
 
+def fill():
+    with open("results/filler", "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
 def fill_at_the_end(event):
     if isinstance(event, SweepEnded):
-        with open("results/filler", "ab", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
+        fill()
 
 
 def stopped(result, named: str):
@@ -191,23 +190,32 @@ def test_the_drivers_own_files(toy):
     goes_on(toy, ended, budget=1)
 
 
-def test_workers_the_command_and_no_trace_of_a_refused_start(toy):
+def test_a_storage_that_is_full(toy):
+    with mounted(toy.root.parent):
+        storage = Storage(toy.root.parent.as_uri())
+        fill()
+        with pytest.raises(DiskFullError, match=r"storage_path must be a folder.*No space left on device"):
+            storage.write("trials/0000/last.pt", bytes(10_000))
+
+
+def test_worker_processes_and_the_command(toy):
     def sweep(*arguments):
         command = [sys.executable, "-m", "sweeps", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"ACT": ""})
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"ACT": ""})
+        assert "Traceback" not in done.stderr
+        return done
 
     with mounted(toy.root.parent):
-        many = ("--set", "engine=local", "--set", "workers=2")
-        few = ("--set", "budget.trials=8", "--set", "epochs=3", "--set", "isolation=trial")
-        done = sweep("run", "toy.yaml", *many, *few)
-        assert done.returncode == 6, done.stderr
-        assert "Traceback" not in done.stderr and "sweep ended: disk" in done.stderr
+        many = ("--set", "engine=local", "--set", "workers=2", "--set", "keep.all=true")
+        done = sweep("run", "toy.yaml", *many, "--set", "budget.trials=8", "--set", "epochs=3")
+        assert done.returncode == 6 and "sweep ended: disk" in done.stderr, done.stderr
         assert "sweep resume results/toy" in done.stderr.splitlines()[-1]
+        fill()
         refused = sweep("run", "toy.yaml", "--set", "name=other")
-        assert refused.returncode in (0, 6)
+        assert refused.returncode == 6 and "must be free where results are written" in refused.stderr
+        assert not (toy.root.parent / "other").exists()
         subprocess.run(["mount", "-o", "remount,size=4m", toy.root.parent], check=True)
         done = sweep("resume", "toy")
         assert done.returncode == 0, done.stderr
         trials = sweeps.load(toy.root).trials
-        assert trials["state"].tolist() == ["COMPLETE"] * 8
-        assert not trials["error"].notna().any()
+        assert trials["state"].tolist() == ["COMPLETE"] * 8 and not trials["error"].notna().any()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
+from sweeps.engines.descriptors import require_descriptors
 from sweeps.engines.local.crew import Crew, Member, Message
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.local.shift import TICK, Shift
@@ -36,7 +37,7 @@ class LocalEngine:
     ) -> None:
         """``preload`` is imported before workers fork. ``slots`` are given by who knows better than this
         machine what is free, and ``shared`` by who has a forkserver already: its door. Raises UsageError if
-        the machine has no room for one trial.
+        the machine has no room for one trial, or too few files may be open.
         """
         self._settings = settings
         self._slots = slots or plan_slots(
@@ -46,6 +47,7 @@ class LocalEngine:
             this_machine(),
             settings.ranks.size if settings.ranks else 1,
         )
+        require_descriptors(len(self._slots))
         self._launcher = Launcher(preload, shared=shared, folder=settings.folder)
         self._crew = Crew(self._launcher, settings.search_path, settings.ranks)
         self._killed = False

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from pyarrow import ArrowException, fs
 
-from sweeps.errors import SweepError, UsageError
+from sweeps.disk import full_disk
+from sweeps.errors import DiskFullError, SweepError, UsageError
 from sweeps.paths import TrialPaths, checksum_path, previous_path
 from sweeps.trial.handover import discarded
 
@@ -127,16 +128,19 @@ class Storage:
         for seconds in waits:
             try:
                 return operation()
-            except (OSError, ArrowException):
+            except (OSError, ArrowException) as error:
+                if full_disk(error) is not None:
+                    raise DiskFullError(self._refused(error)) from error
                 time.sleep(seconds)
         try:
             return operation()
         except (OSError, ArrowException) as error:
-            text = " ".join(str(error).split())[:300]
-            raise SweepError(
-                f"storage_path must be a folder that every node can write to, and {self._uri} is not: "
-                f"{text}; check the address and the rights"
-            ) from error
+            kind = SweepError if full_disk(error) is None else DiskFullError
+            raise kind(f"{self._refused(error)}; check the address and the rights") from error
+
+    def _refused(self, error: Exception) -> str:
+        text = " ".join(str(error).split())[:300]
+        return f"storage_path must be a folder that every node can write to, and {self._uri} is not: {text}"
 
 
 def hand_over_stored(storage: Storage, parent: TrialPaths, child: TrialPaths) -> None:

@@ -1,0 +1,78 @@
+"""What the system refuses: the right to write, open files. Said in words, without a traceback."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+import sweeps
+from sweeps.controller import TrialStarted
+from sweeps.errors import UsageError
+from sweeps.runner import resume, run
+
+
+@pytest.fixture
+def read_only(toy):
+    """The results folder, as it looks on a file system that cannot be written to."""
+    root = toy.root.parent
+    bound = subprocess.run(["mount", "--bind", root, root], capture_output=True, text=True)
+    if bound.returncode:
+        pytest.skip(f"mounting is not permitted here: {bound.stderr.strip()}")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
+        yield toy
+    finally:
+        subprocess.run(["umount", root], check=True)
+
+
+def test_a_read_only_folder_is_read(read_only, sweep):
+    for arguments in (("show", "toy"), ("trials", "toy"), ("logs", "toy", "1"), ("export", "toy", "bundle")):
+        assert sweep(*arguments)[0] == 0
+    rule = "results must go to a folder that can be written: Read-only file system"
+    for arguments in (
+        ("run", "toy.yaml"),
+        ("resume", "toy"),
+        ("test", "toy"),
+        ("run", "toy.yaml", "--fresh"),
+    ):
+        code, said = sweep(*arguments)
+        assert code == 2 and rule in said, said
+    code, said = sweep("run", "toy.yaml", "--set", "name=other")
+    assert code == 2 and rule in said
+    code, said = sweep("export", "toy", "results/bundle")
+    assert code == 2 and "the bundle must go to a folder that can be written" in said
+
+
+def test_too_few_files_for_the_workers_are_found_out_before_anything_is_made(toy):
+    command = [sys.executable, "-m", "sweeps", "run", "toy.yaml", "--set", "name=other"]
+    more = ["--set", "engine=local", "--set", "workers=2"]
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (18, 18))
+
+    done = subprocess.run([*command, *more], capture_output=True, text=True, preexec_fn=limited)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "2 worker(s) need" in done.stderr and "18 may be (ulimit -n): raise it" in done.stderr
+    assert not (toy.root.parent / "other").exists()
+
+
+def test_files_that_run_out_under_way(toy):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def no_more(event):
+        if isinstance(event, TrialStarted) and event.number == 4:
+            next_one = os.dup(0)
+            os.close(next_one)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
+
+    try:
+        with pytest.raises(UsageError, match=r"allowed to open more files than \d+ \(ulimit -n\)"):
+            resume(toy.root, ["budget.trials=6"], observers=[no_more])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert sweeps.load(toy.root).trials["state"].tolist() == ["COMPLETE"] * 4 + ["INTERRUPTED"]
+    assert run("toy.yaml", ["budget.trials=6"]).states == {"COMPLETE": 6}
