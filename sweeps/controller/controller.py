@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from sweeps.controller.attempt import RunningAttempt
 from sweeps.controller.budget import Clock, Spending
+from sweeps.controller.entries import Entries
 from sweeps.controller.events import (
     EpochReported,
     Event,
@@ -29,13 +29,14 @@ from sweeps.controller.events import (
     TrialEnded,
     TrialStarted,
 )
-from sweeps.controller.failures import CircuitBreaker, Quarantine, Waiting
+from sweeps.controller.failures import Waiting
 from sweeps.controller.judge import Judge
 from sweeps.controller.keep import Keeper
 from sweeps.controller.population import policy_of
 from sweeps.controller.proposals import Proposals, inside
-from sweeps.controller.resume import clear_leftovers, missing_epochs
-from sweeps.controller.verdict import Verdict, verdict_of
+from sweeps.controller.resume import catch_up
+from sweeps.controller.safeguards import Safeguards
+from sweeps.controller.verdict import Verdict, bound_losses, verdict_of
 from sweeps.messages import (
     Continue,
     Decision,
@@ -49,31 +50,12 @@ from sweeps.messages import (
 )
 from sweeps.paths import RunPaths
 from sweeps.pruners import Pruner
-from sweeps.samplers import Sampler
-from sweeps.seeding import trial_seed
-from sweeps.space.distributions import distribution, to_optuna
+from sweeps.samplers import Proposal, Sampler
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore, TrialRecord
 from sweeps.trial.handover import FolderShelf, HandOver, Shelf, link_checkpoint
 
-LOSSES = 3  # machines that one trial may lose without an epoch in between
 ELAPSED_INTERVAL = 2.0  # seconds: the most wall time that a kill makes the budget forget
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """A running attempt."""
-
-    record: TrialRecord
-    begun: float
-    pause_at: int | None = None  # the epoch after which it ends, for its trial to go on later
-    stop: Stop | None = None
-    last: tuple[int, Decision] | None = None  # the latest epoch and what was answered
-
-    @property
-    def paused(self) -> bool:
-        """Whether it has come to ``pause_at``: by its reports, or restored there without any."""
-        return self.pause_at == (self.last[0] if self.last else self.record.epochs)
 
 
 class Controller:
@@ -112,20 +94,16 @@ class Controller:
         self._keeper = Keeper(spec.keep, spec.metric.goal, paths, shelf or FolderShelf(paths.trials))
         self._observers = observers
         self._clock = clock or Clock()
-        self._source = source
+        self._entries = Entries(spec, paths, store, source, self._clock.time)
         self._proposals = Proposals(spec.space, sampler, spec.enqueue, spec.seed)
-        self._distributions = {p.name: distribution(p.domain) for p in spec.space.parameters}
-        self._domains = {p.name: p.domain for p in spec.space.parameters}
         self.records = store.records
-        self._running: dict[int, _Attempt] = {}
+        self._running: dict[int, RunningAttempt] = {}
         self._waiting: deque[TrialRecord] = deque()
         self._spending = Spending(
             spec.budget, spec.metric.goal, self._clock, store.elapsed, store.gpu_seconds
         )
         self._retries = Waiting(spec.retries, self._clock.monotonic)
-        self._breaker = CircuitBreaker(spec.breaker)
-        self._quarantine = Quarantine(spec.quarantine)
-        self._canary = False  # whether the first trial has still to prove the function
+        self._safeguards = Safeguards(spec)
         self._progress_written = self._clock.monotonic()
         self.interrupted = False
         self.halt_reason: str | None = None  # why it was interrupted from within
@@ -143,10 +121,11 @@ class Controller:
         for record in inside:
             self._proposals.visit(record.params_at(1))
         self._pruner.replay(inside)
+        metric = self._spec.metric
         for record in self.records:
             if record.state == "RUNNING":
                 self._take_up(record)
-            elif record.state == "INTERRUPTED" and self._catch_up(record):
+            elif record.state == "INTERRUPTED" and catch_up(record, self._paths, self._store, metric):
                 record.stop_reason = "interrupted"  # it ran on: a pause that it had come to is behind it
                 self._store.requeue(record)
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
@@ -154,12 +133,11 @@ class Controller:
         self._store.sync()
         self._keeper.start(self.records)
         self._spending.begin(self.records, gpus)
-        never = not any(record.values for record in self.records)
-        self._canary = never if self._spec.canary is None else self._spec.canary
+        self._safeguards.start(self.records)
         self._emit(
             SweepStarted(
                 time=self._clock.time(),
-                metric=self._spec.metric.name,
+                metric=metric.name,
                 engine=self._spec.engine,
                 workers=workers,
                 budget_trials=self._spec.budget.trials,
@@ -172,18 +150,9 @@ class Controller:
 
     def _take_up(self, record: TrialRecord) -> None:
         """A trial that a dead driver left RUNNING: a decision it had taken stands, else it goes on."""
-        self._catch_up(record)
+        catch_up(record, self._paths, self._store, self._spec.metric)
         stop = Stop(record.stop_reason) if record.stop_reason else None
         self._settle(record, verdict_of(record, stop, Interrupted()))
-
-    def _catch_up(self, record: TrialRecord) -> bool:
-        """Take in what the study lost of a trial's epochs; returns whether it had lost any."""
-        metric = self._spec.metric
-        missing = list(missing_epochs(self._paths.trial(record.number).metrics, record, metric.name))
-        for epoch, value in missing:
-            record.observe(epoch, value, metric.goal)
-            self._store.write_epoch(record.number, epoch, value)
-        return bool(missing)
 
     # --- ask --------------------------------------------------------------------------------
 
@@ -206,7 +175,7 @@ class Controller:
     def _next(self, within: Mapping[str, Any], worker: str) -> TrialSpec | Wait | Exhausted:
         if stop := self._nothing_starts():
             return self._end(stop)
-        if self._quarantine.holds(worker) or (self._canary and self._running):
+        if self._safeguards.hold_back(worker, len(self._running)):
             return Wait()
         if not self._spending.allows_epoch(len(self._running)):
             return Wait() if self._running else self._end("budget.epochs")
@@ -220,7 +189,7 @@ class Controller:
             return (
                 Wait() if within and not self._proposals.exhausted else self._wait_or_end("space exhausted")
             )
-        return self._enter(proposal.params, proposal.attributes, worker)
+        return self._enter(proposal, worker)
 
     def _nothing_starts(self) -> str | None:
         """Why nothing starts any more, if so."""
@@ -257,43 +226,23 @@ class Controller:
         self.end_reason = reason
         return Exhausted(reason)
 
-    def _enter(self, params: dict[str, Any], attributes: Mapping[str, Any], worker: str) -> TrialSpec:
-        started, source = self._clock.time(), self._source
-        record = TrialRecord(len(self.records), params, worker=worker, started=started, source=source)
-        clear_leftovers(self._paths.trial(record.number).directory)
-        stored = {name: to_optuna(self._domains[name], value) for name, value in params.items()}
-        self._store.enter(record, stored, {name: self._distributions[name] for name in params}, attributes)
+    def _enter(self, proposal: Proposal, worker: str) -> TrialSpec:
+        record = self._entries.enter(len(self.records), proposal, worker)
         self.records.append(record)
-        self._proposals.visit(params)
+        self._proposals.visit(record.params)
         return self._launch(record)
 
     def _restart(self, record: TrialRecord, worker: str) -> TrialSpec:
-        record.state, record.stop_reason, record.error = "RUNNING", None, None
-        record.attempt += 1
-        record.worker = worker
-        if not record.values:
-            record.source = self._source
-        self._store.restart(record)
+        self._entries.restart(record, worker)
         return self._launch(record)
 
     def _launch(self, record: TrialRecord) -> TrialSpec:
         now = self._clock.time()
         pause_at = self._policy.pause_at(record)
-        self._running[record.number] = _Attempt(record, self._clock.monotonic(), pause_at)
+        self._running[record.number] = RunningAttempt(record, self._clock.monotonic(), pause_at)
         self._spending.runs(len(self._running))
         self._emit(TrialStarted(now, record.number, record.attempt, record.params, record.worker))
-        return TrialSpec(
-            number=record.number,
-            attempt=record.attempt,
-            config=self._spec.space.config(record.params),
-            seed=trial_seed(self._spec.seed, record.number),
-            epochs=self._spec.epochs,
-            metric=self._spec.metric.name,
-            goal=self._spec.metric.goal,
-            directory=Path(self._paths.trial(record.number).directory),
-            pause_at=pause_at,
-            exploit=self._policy.exploit(record),
-        )
+        return self._entries.spec_of(record, pause_at, self._policy.exploit(record))
 
     # --- report -----------------------------------------------------------------------------
 
@@ -304,7 +253,7 @@ class Controller:
             return Stop("stale")
         if running.last is not None and epoch <= running.last[0]:
             return running.last[1]
-        self._canary = False
+        self._safeguards.reported()
         with self._store.transaction():
             decision = running.stop or self._judge(running.record, epoch, metrics[self._spec.metric.name])
             running.last = (epoch, decision)
@@ -334,7 +283,7 @@ class Controller:
             return Stop(self._policy.out_of_time)
         return None
 
-    def _decide(self, running: _Attempt, stop: Stop, epoch: int) -> None:
+    def _decide(self, running: RunningAttempt, stop: Stop, epoch: int) -> None:
         """A decision enters the study with its epoch, before it is sent: a crash cannot turn it round."""
         running.stop = stop
         if not stop.goes_on_later:
@@ -367,21 +316,17 @@ class Controller:
 
     def _draw_conclusions(self, record: TrialRecord, verdict: Verdict) -> None:
         """What an attempt's end means for its slot, and for the sweep."""
-        if verdict.state == "INTERRUPTED":
-            return
-        failed = verdict.reason if verdict.state == "FAILED" else None
-        if failures := self._quarantine.ended(record.worker, failed):
-            self._emit(
-                SlotClosed(self._clock.time(), record.worker, failures, verdict.error or verdict.reason)
-            )
-        why = self._breaker.ended(record) if record.ended else None
+        now = self._clock.time()
+        if failures := self._safeguards.close_slot(record, verdict):
+            self._emit(SlotClosed(now, record.worker, failures, verdict.error or verdict.reason))
+        why = self._safeguards.stop_sweep(record)
         if why and not self.interrupted and not self.nothing_left:
             self.halt("breaker", why)
 
     def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
         """Give the trial its state, or a place in the queue; returns whether it goes on in this run."""
         if verdict.again:
-            verdict = self._count_loss(record, verdict)
+            verdict = bound_losses(record, verdict)
         failed = verdict.state == "FAILED"
         retry = verdict.again or (failed and self._retries.allows(record, verdict.reason))
         record.state = "INTERRUPTED" if retry else verdict.state
@@ -401,15 +346,6 @@ class Controller:
         if record.state == "COMPLETE":
             self._pruner.ended(record)
         return retry
-
-    def _count_loss(self, record: TrialRecord, verdict: Verdict) -> Verdict:
-        """A trial that takes down each machine it runs on must not go on for ever; one that trains may."""
-        record.failures["lost"] = record.failures.get("lost", 0) + 1
-        if record.failures["lost"] <= LOSSES + record.epochs:
-            return verdict
-        times = record.failures["lost"]
-        rule = f"a trial may lose its machine {LOSSES} times more often than it has epochs"
-        return Verdict("FAILED", "crash", f"{verdict.error}; {rule}, and this one did {times} times")
 
     # --- the run as a whole -------------------------------------------------------------------
 
@@ -463,7 +399,7 @@ class Controller:
     def _write_progress(self, ended: str | None = None) -> None:
         self._store.write_progress(self.elapsed, self._spending.gpu_seconds, ended)
 
-    def _attempt(self, trial: int, attempt: int, message: str) -> _Attempt | None:
+    def _attempt(self, trial: int, attempt: int, message: str) -> RunningAttempt | None:
         running = self._running.get(trial)
         if running is not None and running.record.attempt == attempt:
             return running

@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sweeps.study import TrialRecord
+from sweeps.paths import RunPaths
+from sweeps.spec.model import Metric
+from sweeps.study import StudyStore, TrialRecord
 from sweeps.trial.curve import read_epochs
 
 
@@ -26,6 +28,15 @@ def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tup
         overtaken = row.attempt < record.attempt and row.epoch in record.values
         if not overtaken and math.isfinite(value) and record.values.get(row.epoch) != value:
             yield row.epoch, value
+
+
+def catch_up(record: TrialRecord, paths: RunPaths, store: StudyStore, metric: Metric) -> bool:
+    """Take in what the study lost of a trial's epochs; returns whether it had lost any."""
+    missing = list(missing_epochs(paths.trial(record.number).metrics, record, metric.name))
+    for epoch, value in missing:
+        record.observe(epoch, value, metric.goal)
+        store.write_epoch(record.number, epoch, value)
+    return bool(missing)
 
 
 def clear_leftovers(directory: Path) -> None:

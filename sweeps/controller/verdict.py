@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sweeps.messages import Died, Interrupted, Outcome, Raised, State, Stop
 from sweeps.study.record import TrialRecord
 
+LOSSES = 3  # machines that one trial may lose without an epoch in between
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -51,3 +53,14 @@ def _stopped(stop: Stop, record: TrialRecord, error: str | None) -> Verdict:
     if stop.reason == "nonfinite":
         return Verdict("FAILED", "nonfinite", record.error)
     return Verdict("COMPLETE" if stop.keeps_best else "PRUNED", stop.reason, error)
+
+
+def bound_losses(record: TrialRecord, verdict: Verdict) -> Verdict:
+    """Count a lost machine. A trial that takes down each one it runs on must not go on for ever; one that
+    trains may.
+    """
+    times = record.failures["lost"] = record.failures.get("lost", 0) + 1
+    if times <= LOSSES + record.epochs:
+        return verdict
+    rule = f"a trial may lose its machine {LOSSES} times more often than it has epochs"
+    return Verdict("FAILED", "crash", f"{verdict.error}; {rule}, and this one did {times} times")

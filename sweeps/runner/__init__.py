@@ -2,7 +2,8 @@
 
 from sweeps.runner.checks import check_runnable
 from sweeps.runner.folder import read_folder, search_path
-from sweeps.runner.run import DEFAULT_RESULTS, RunResult, resume, run, test
+from sweeps.runner.outcome import RunResult
+from sweeps.runner.run import DEFAULT_RESULTS, resume, run, test
 
 __all__ = [
     "DEFAULT_RESULTS",

@@ -1,0 +1,152 @@
+"""How a run ends: its winner, its exit code, and what the user is told of failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeps.controller import Controller, cause_of
+from sweeps.engines import Engine
+from sweeps.engines.output import last_lines
+from sweeps.errors import (
+    CorruptStudyError,
+    DiskFullError,
+    NoUsableTrialError,
+    RefusedError,
+    SweepError,
+)
+from sweeps.finals import finalise, is_final
+from sweeps.paths import RunPaths, shown
+from sweeps.results import Winner
+from sweeps.results.choices import read_choice
+from sweeps.runner.room import disk_trouble
+from sweeps.runner.state import Run
+from sweeps.spec import SweepSpec
+from sweeps.study import TrialRecord, read_records
+
+_WITH_LOG = ("error", "crash", "hang")  # failures whose cause is to be found in the log
+_LOG_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended.
+
+    ``reason``: budget.<the part of it that was spent> | space exhausted | interrupted | breaker | disk.
+    ``states``: number of trials by state. ``notes``: what the user should read, one line or more each.
+    """
+
+    directory: Path
+    spec: SweepSpec
+    reason: str
+    states: Mapping[str, int]
+    exit_code: int
+    winner: Winner | None = None
+    notes: tuple[str, ...] = ()
+
+
+def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | None, int]:
+    """Choose and test the winner; what stands in its way becomes a note and an exit code."""
+    resume = f"sweep resume {shown(run.paths.root)}"
+    if controller.end_reason == "interrupted":
+        run.notes.append(f"interrupted; to go on: {resume}")
+        return None, 130
+    if controller.end_reason == "disk":
+        run.notes.append(_free_space(run, controller.halt_message or "the disk is full"))
+        return None, DiskFullError.exit_code
+    if controller.end_reason == controller.halt_reason:
+        run.notes.append(f"stopped by the {controller.halt_reason}; to go on when that is mended: {resume}")
+        return None, 6
+    try:
+        winner = finalise(run.paths, run.spec, controller.records, engine, observers=run.observers)
+    except (NoUsableTrialError, CorruptStudyError) as error:
+        run.notes.append(str(error))
+        return None, error.exit_code
+    except RefusedError as error:
+        # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.
+        run.notes.append(str(error))
+        return None, 0
+    except DiskFullError:
+        raise
+    except SweepError as error:
+        run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")
+        return None, 3
+    if not is_final(run.paths, run.spec, controller.records):
+        what = "export" if run.spec.test is None else "test"
+        run.notes.append(f"the {what} of the winner was interrupted; to repeat it: {resume}")
+        return winner, 0
+    note = (read_choice(run.paths.best.metrics) or {}).get("note")
+    if note:
+        run.notes.append(f"no model was exported: {note}")
+    return winner, 0
+
+
+def _trouble(run: Run, error: OSError | DiskFullError) -> str:
+    message = disk_trouble(error, run.paths)
+    if message is None:
+        raise error
+    return message
+
+
+def stopped_by_disk(run: Run, controller: Controller, error: OSError | DiskFullError) -> RunResult:
+    """Where the driver itself could not write: nothing more is written, and the study says what became of
+    the trials. Those that ran are taken up as they are after a kill.
+    """
+    spec = run.spec
+    records = read_records(run.paths, spec.name, spec.metric.goal, spec.storage)
+    ended: Counter[str] = Counter(record.state if record.ended else "INTERRUPTED" for record in records)
+    message = controller.halt_message or _trouble(run, error)
+    notes = (*run.notes, _free_space(run, message))
+    return RunResult(run.paths.root, spec, "disk", dict(ended), DiskFullError.exit_code, notes=notes)
+
+
+def _free_space(run: Run, message: str) -> str:
+    return f"{message}; free some space, and go on: sweep resume {shown(run.paths.root)}"
+
+
+def result_of(
+    run: Run, controller: Controller, winner: Winner | None, code: int, signal: int | None
+) -> RunResult:
+    """The result of a run that came to its end; ``signal`` is the one that it was stopped by."""
+    states: Counter[str] = Counter(record.state for record in controller.records)
+    if signal is not None:
+        code = 128 + signal
+    elif code == 0 and any(_is_fault(record) for record in controller.records):
+        code = 3
+    return RunResult(
+        directory=run.paths.root,
+        spec=run.spec,
+        reason=controller.end_reason or "interrupted",
+        states=dict(states),
+        exit_code=code,
+        winner=winner,
+        notes=(*run.notes, *_failures(run.paths, controller.records)),
+    )
+
+
+def _is_fault(record: TrialRecord) -> bool:
+    """Whether a trial failed otherwise than by its function saying that it cannot be trained."""
+    return record.state == "FAILED" and record.stop_reason != "infeasible"
+
+
+def _failures(paths: RunPaths, records: Sequence[TrialRecord]) -> list[str]:
+    """Failed trials grouped by what they died of: a count, an example, and the end of its log."""
+    causes: dict[str, list[TrialRecord]] = {}
+    for record in records:
+        if record.state == "FAILED":
+            causes.setdefault(cause_of(record.stop_reason, record.error), []).append(record)
+    return [_failure(paths, failed) for failed in sorted(causes.values(), key=len, reverse=True)]
+
+
+def _failure(paths: RunPaths, failed: Sequence[TrialRecord]) -> str:
+    example = failed[0]
+    where = f"sweep logs {shown(paths.root)} {example.number}"
+    head = (
+        f"{len(failed)} trial(s) failed with {example.stop_reason}: {example.error} (the log of one: {where})"
+    )
+    if example.stop_reason not in _WITH_LOG:
+        return head
+    lines = last_lines(paths.trial(example.number).log, _LOG_LINES)
+    return "\n".join([head, *(f"    {line}" for line in lines)])

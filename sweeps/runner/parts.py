@@ -1,0 +1,80 @@
+"""The parts of a run, each opened where an ExitStack closes it."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+
+from sweeps.controller import Controller, Event, Ticked
+from sweeps.engines import Engine, create_engine, hand_over, shelf
+from sweeps.pruners import build_pruner
+from sweeps.results import Layout, TableWriter, journal_stamp
+from sweeps.runner.eventlog import EventLog
+from sweeps.runner.signals import Signals
+from sweeps.runner.state import Run
+from sweeps.samplers import build_sampler
+from sweeps.study import StudyStore
+
+
+def open_study(run: Run, stack: ExitStack) -> StudyStore:
+    """The folder's study, to be written."""
+    spec = run.spec
+    store = StudyStore.open(run.paths, spec.name, spec.metric.goal, spec.storage)
+    stack.callback(store.close)
+    return store
+
+
+def open_engine(run: Run, stack: ExitStack) -> tuple[Engine, Signals]:
+    """The engine, and the signals that end it: they are heard until it is closed."""
+    engine = create_engine(run.spec.engine, run.settings)
+    signals = stack.enter_context(Signals(lambda: None, engine.kill))
+    stack.callback(engine.close)
+    return engine, signals
+
+
+def open_controller(
+    run: Run, store: StudyStore, engine: Engine, stack: ExitStack
+) -> tuple[Controller, TableWriter]:
+    """The controller, and what keeps the tables: both told of every event."""
+    spec, goal = run.spec, run.spec.metric.goal
+    sampler = build_sampler(
+        spec.sampler.name,
+        spec.sampler.options,
+        space=spec.space,
+        seed=spec.seed,
+        parallel=engine.workers > 1,
+        store=store,
+        search_path=run.places,
+        infeasible=spec.infeasible,
+    )
+    pruner = build_pruner(
+        spec.pruner.name,
+        spec.pruner.options,
+        goal=goal,
+        epochs=spec.epochs,
+        store=store,
+        search_path=run.places,
+    )
+    writer = TableWriter(run.paths, Layout.of(spec))
+    log = EventLog(run.paths.events)
+    stack.callback(log.close)
+
+    def refresh(event: Event) -> None:
+        if isinstance(event, Ticked):
+            writer.refresh(store.records, journal_stamp(run.paths))
+
+    run.observers[:0] = [log, refresh]
+    for event, observe in itertools.product(run.early, run.observers):
+        observe(event)
+    controller = Controller(
+        spec,
+        run.paths,
+        store,
+        sampler,
+        pruner,
+        run.observers,
+        hand_over=hand_over(run.settings),
+        source=run.manifest.source,
+        shelf=shelf(run.settings, run.paths),
+    )
+    return controller, writer
