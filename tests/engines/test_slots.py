@@ -44,7 +44,8 @@ def test_each_rank_of_a_trial_gets_a_gpu_where_there_are_any():
 
 def test_a_slot_sees_only_its_own_gpus():
     assert plan_slots(1, 0, 1, TWO_GPUS) == (Slot("cpu0", "cpu", 1, ""),)
-    assert plan_slots(1, 2, 1, Machine(8, ("3", "GPU-8f1c"))) == (Slot("gpu0+1", "cuda:0", 1, "3,GPU-8f1c"),)
+    slot = Slot("gpu0+1", "cuda:0", 1, "3,GPU-8f1c", 2)
+    assert plan_slots(1, 2, 1, Machine(8, ("3", "GPU-8f1c"))) == (slot,)
 
 
 @pytest.mark.parametrize(
