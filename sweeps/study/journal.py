@@ -133,8 +133,10 @@ def read_journal(path: Path) -> Iterable[dict[str, Any]]:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
             if line.endswith(b"\n"):
                 yield _parse(path, number, line)
-            elif len(line) > LONGEST_LINE or not _is_begun(line):
+                continue
+            if len(line) > LONGEST_LINE or not _is_begun(line):
                 raise _corrupt(path, number)
+            return  # its rest may be written in this very moment: what comes next is no line's beginning
 
 
 def _is_begun(line: bytes) -> bool:
