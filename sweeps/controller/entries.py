@@ -37,8 +37,6 @@ class Entries:
         stored = {name: to_optuna(self._domains[name], value) for name, value in params.items()}
         distributions = {name: self._distributions[name] for name in params}
         self._store.enter(record, stored, distributions, proposal.attributes)
-        if number == 0:
-            self._store.sync()  # folders of trials beside a study without any are those of a lost study
         return record
 
     def restart(self, record: TrialRecord, worker: str) -> None:

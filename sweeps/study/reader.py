@@ -28,9 +28,10 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
         CorruptStudyError: the study does not read back.
     """
     ended = ended_trials(paths)
-    records = read_stored(paths, name, goal, url)
+    found = find_stored(paths, name, url)
+    records = stored_records(*found, goal)[1] if found else None
     refuse_lost(paths, ended, records, url)
-    return as_shown(paths, records)
+    return as_shown(paths, records or [])
 
 
 def as_shown(paths: RunPaths, records: list[TrialRecord]) -> list[TrialRecord]:

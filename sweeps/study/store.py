@@ -80,7 +80,7 @@ class StudyStore:
             storage = JournalStorage(journal) if journal else open_database(str(url))
             study_id = find_study(storage, name)
         store = None if study_id is None else cls(storage, study_id, goal, journal)
-        refuse_lost(paths, ended, store.records if store else [], url)
+        refuse_lost(paths, ended, store.records if store else None, url)
         if store is None:
             return cls(storage, create_study(storage, name, goal), goal, journal)
         store._repair()

@@ -35,14 +35,15 @@ def _ended(line: bytes) -> Iterator[int]:
 
 
 def refuse_lost(
-    paths: RunPaths, ended: set[int], records: Sequence[TrialRecord], url: str | None = None
+    paths: RunPaths, ended: set[int], records: Sequence[TrialRecord] | None, url: str | None = None
 ) -> None:
-    """Refuse a study that lacks the end of a trial among ``ended``, or all of what has begun.
+    """Refuse a study that lacks the end of a trial among ``ended``, and one that is gone although trials have
+    begun (``records`` None). A power cut may take all starts of its last second, but not the study.
 
     Raises:
         CorruptStudyError: it does; nothing was changed.
     """
-    lost = sorted(ended - {record.number for record in records if record.ended})
+    lost = sorted(ended - {record.number for record in records or () if record.ended})
     place = "the study in the database" if url else shown(paths.journal)
     how = "restore the database from a backup" if url else how_to_restore(paths.journal)
     if lost:
@@ -51,7 +52,7 @@ def refuse_lost(
             f"{place} must hold the end of every trial that {paths.events.name} tells of, and {len(lost)} "
             f"are missing ({numbers}): {how}; to run these trials once more, move {paths.events.name} aside"
         )
-    if not records and not url and paths.trials.is_dir() and any(paths.trials.iterdir()):
+    if records is None and not url and paths.trials.is_dir() and any(paths.trials.iterdir()):
         raise CorruptStudyError(
-            f"{place} must hold the trials that have folders in {shown(paths.trials)}, and holds none: {how}"
+            f"{place} must hold the trials that have folders in {shown(paths.trials)}, and is gone: {how}"
         )

@@ -20,7 +20,7 @@ from sweeps.errors import SweepError
 from sweeps.messages import Exhausted, Wait
 from sweeps.paths import RunPaths
 from sweeps.spec import load_spec
-from sweeps.study import read_records
+from sweeps.study import TrialRecord, read_stored
 from sweeps.trial.curve import read_epochs
 from tests.controller.harness import opened_in
 from tests.fuzz.examples import faults, few, many
@@ -74,15 +74,14 @@ def up_to_last_line(content: bytes) -> bytes:
     return content[: content.rfind(b"\n") + 1]
 
 
-def records_alone(folder: Path) -> list[Any]:
-    """What the journal says, with nothing beside it that tells how much it must hold."""
-    (folder / EVENTS).unlink(missing_ok=True)
-    shutil.rmtree(folder / "trials", ignore_errors=True)
-    return read_records(RunPaths(folder), "toy", "minimize")
+def stored(folder: Path) -> list[TrialRecord]:
+    """What the journal says of itself: readers refuse one that lacks what events.jsonl tells of."""
+    spec = sweeps.load(folder).spec
+    return read_stored(RunPaths(folder), spec.name, spec.metric.goal)
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
-    JOURNAL: records_alone,
+    JOURNAL: lambda folder: stored(folder),
     EVENTS: lambda folder: sweeps.load(folder).attempts.to_dict("records"),
     METRICS: lambda folder: read_epochs(folder / METRICS),
 }

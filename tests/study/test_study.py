@@ -107,6 +107,25 @@ def test_a_journal_cut_anywhere_is_taken_up_and_finished(tmp_path):
         assert states(paths, spec) == ["COMPLETE"] * 3
 
 
+def test_a_power_cut_that_takes_the_first_start_of_all_is_no_damage(tmp_path):
+    """The trial's folder may be on the disk, and its record not yet; the study itself is there."""
+    spec = write_spec(tmp_path, BASE, ("budget.trials=2",))
+    paths = RunPaths(tmp_path / "results")
+    with opened(tmp_path, spec) as controller:
+        synced = paths.journal.read_bytes()
+        (started,) = controller.ask()
+        started.directory.mkdir(parents=True)
+    paths.journal.write_bytes(synced)
+    assert read_records(paths, spec.name, "minimize") == []
+    with opened(tmp_path, spec) as controller:
+        drain(controller)
+    assert states(paths, spec) == ["COMPLETE"] * 2
+    paths.journal.write_bytes(b"")
+    started.directory.mkdir(parents=True, exist_ok=True)
+    with pytest.raises(CorruptStudyError, match=r"study\.journal must hold the trials .* and is gone"):
+        states(paths, spec)
+
+
 def test_a_damaged_line_is_refused_by_name(finished, tmp_path):
     paths, spec = finished
     lines = paths.journal.read_bytes().splitlines(keepends=True)
