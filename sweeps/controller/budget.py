@@ -53,8 +53,11 @@ class Spending:
         self._gpus = gpus
         for record in records:
             self.observe(record)
-        for record in records:
-            self.ended(record, records)
+        complete = [r for r in records if r.state == "COMPLETE" and r.value is not None and not r.outside]
+        for record in complete:
+            if self._improves(record.value or 0.0):
+                self._best = (record.number, record.value or 0.0)
+        self._since_best = self._ended_after_best(records)
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -94,10 +97,13 @@ class Spending:
             return
         if record.state == "COMPLETE" and record.value is not None and self._improves(record.value):
             self._best = (record.number, record.value)
-            later = (other for other in records[record.number + 1 :] if not other.outside)
-            self._since_best = sum(other.state in _JUDGED for other in later)
+            self._since_best = self._ended_after_best(records)
         elif record.state in _JUDGED and (self._best is None or record.number > self._best[0]):
             self._since_best += 1
+
+    def _ended_after_best(self, records: Sequence[TrialRecord]) -> int:
+        first = 0 if self._best is None else self._best[0] + 1
+        return sum(record.state in _JUDGED and not record.outside for record in records[first:])
 
     def _improves(self, value: float) -> bool:
         return self._best is None or is_better(value, self._best[1], self._goal)

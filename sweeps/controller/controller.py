@@ -253,7 +253,7 @@ class Controller:
             return Stop("stale")
         if running.last is not None and epoch <= running.last[0]:
             return running.last[1]
-        self._safeguards.reported()
+        self._safeguards.reported(running.record.worker)
         with self._store.transaction():
             decision = running.stop or self._judge(running.record, epoch, metrics[self._spec.metric.name])
             running.last = (epoch, decision)

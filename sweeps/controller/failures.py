@@ -62,6 +62,8 @@ class CircuitBreaker:
     def ended(self, record: TrialRecord) -> str | None:
         """Take in a trial that has ended; says why the sweep is to stop, if so."""
         failed = record.state == "FAILED"
+        if failed and record.stop_reason == "infeasible":
+            return None
         self._ended += 1
         self._failed += failed and record.stop_reason in _OF_THE_SWEEP
         cause = cause_of(record.stop_reason, record.error)
@@ -93,38 +95,53 @@ class CircuitBreaker:
 
 @dataclass(slots=True)
 class _Streak:
-    """Failures in a row on one slot, and how many trials had ended well anywhere when it began."""
+    """Failures of one cause in a row on one slot."""
 
-    failures: int
-    good_before: int
+    cause: str
+    failures: int = 0
 
 
 class Quarantine:
-    """Keeps trials away from a slot on which they fail while they do well on others: a broken GPU, say."""
+    """Keeps trials away from a slot on which they fail while they do well on others: a broken GPU, say.
+
+    A slot does well while its trial has reported, or its last one ended without a failure. What fails the
+    same way on two slots comes with the configuration or the code, and closes none.
+    """
 
     def __init__(self, limit: int | None) -> None:
-        """``limit`` >= 1 failures in a row; None never."""
+        """``limit`` >= 1 equal failures in a row; None never."""
         self._limit = limit
-        self._good = 0
+        self._well: set[str] = set()
         self._streaks: dict[str, _Streak] = {}
+        self._where: dict[str, set[str]] = {}  # cause -> slots
         self._closed: set[str] = set()
 
     def holds(self, worker: str) -> bool:
         """Whether ``worker`` gets no more trials."""
         return worker in self._closed
 
-    def ended(self, worker: str, kind: str | None) -> int | None:
-        """Take in an attempt that ended, with the ``kind`` of its failure or None.
+    def reported(self, worker: str) -> None:
+        """A trial on ``worker`` trains."""
+        self._well.add(worker)
+
+    def ended(self, worker: str, kind: str | None, error: str | None) -> int | None:
+        """Take in an attempt that ended, with the ``kind`` of its failure or None, and the message.
 
         Returns how many failed there in a row if that closes the slot now.
         """
         if kind not in _OF_A_SLOT:
-            self._good += kind is None
             self._streaks.pop(worker, None)
+            if kind is None:
+                self._well.add(worker)
             return None
-        streak = self._streaks.setdefault(worker, _Streak(0, self._good))
+        self._well.discard(worker)
+        cause = cause_of(kind, error)
+        self._where.setdefault(cause, set()).add(worker)
+        streak = self._streaks.get(worker)
+        if streak is None or streak.cause != cause:
+            streak = self._streaks[worker] = _Streak(cause)
         streak.failures += 1
-        alone = self._good > streak.good_before  # others ended well meanwhile
+        alone = bool(self._well) and self._where[cause] == {worker}
         if self._limit is None or not alone or streak.failures < self._limit or worker in self._closed:
             return None
         self._closed.add(worker)

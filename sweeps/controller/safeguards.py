@@ -24,9 +24,10 @@ class Safeguards:
         never = not any(record.values for record in records)
         self._unproven = never if self._asked_canary is None else self._asked_canary
 
-    def reported(self) -> None:
-        """A trial has: the function works."""
+    def reported(self, worker: str) -> None:
+        """A trial on ``worker`` has: the function works."""
         self._unproven = False
+        self._quarantine.reported(worker)
 
     def hold_back(self, worker: str, running: int) -> bool:
         """Whether ``worker`` gets no trial now, while ``running`` others run."""
@@ -34,9 +35,10 @@ class Safeguards:
 
     def close_slot(self, record: TrialRecord, verdict: Verdict) -> int | None:
         """How many attempts failed in a row on the slot of ``record``, if this closes it."""
-        if verdict.state == "INTERRUPTED":
+        if verdict.state == "INTERRUPTED" and verdict.reason != "paused":
             return None
-        return self._quarantine.ended(record.worker, verdict.reason if verdict.state == "FAILED" else None)
+        failed = verdict.reason if verdict.state == "FAILED" else None
+        return self._quarantine.ended(record.worker, failed, verdict.error)
 
     def stop_sweep(self, record: TrialRecord) -> str | None:
         """Why the end of ``record`` is to stop the sweep, if so."""

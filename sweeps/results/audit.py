@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 _TRIES = 3  # while the sweep runs its study may grow under the reader
 
 
+def _read_csv(path: Path) -> pa.Table:
+    return pyarrow.csv.read_csv(path, parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True))
+
+
 def unreadable_tables(paths: RunPaths) -> Iterator[str]:
     """One line for each table that is there and does not read back."""
     readers = {
         paths.trials_parquet: pyarrow.parquet.read_table,
         paths.epochs_parquet: pyarrow.parquet.read_table,
-        paths.trials_csv: pyarrow.csv.read_csv,
+        paths.trials_csv: _read_csv,
     }
     for path, read in readers.items():
         try:

@@ -23,7 +23,16 @@ from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import TrialRecord, read_records, write_edited
 from sweeps.study.store import database_name
 
-EDITABLE = (*CHANGEABLE, "parameters", "constraints", "enqueue", "sampler", "pruner", "early_stopping")
+EDITABLE = (
+    *CHANGEABLE,
+    "parameters",
+    "constraints",
+    "enqueue",
+    "sampler",
+    "pruner",
+    "early_stopping",
+    "infeasible",
+)
 _RULES = {
     "version": "the file format is that of the sweep",
     "name": "the name is that of the study",

@@ -38,9 +38,13 @@ class RunLock:
                 f"{self._path.parent}: one driver at a time may write here, and {holder} does: "
                 "wait for it to end, or stop it"
             )
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
         self._fd = fd
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+        except OSError:
+            self.release()
+            raise
         return self
 
     def release(self) -> None:

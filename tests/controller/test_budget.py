@@ -98,6 +98,17 @@ def test_patience_counts_trials_after_the_best(tmp_path):
         assert controller.ask() == Exhausted("budget.patience")
 
 
+def test_patience_does_not_depend_on_resumes(tmp_path):
+    spec = spec_of(tmp_path, "{trials: 50, patience: 4}")
+    losses = [5.0, 4.0, 3.0, 6.0, 7.0, 2.0, 8.0, 9.0, 8.0, 7.0]
+    for number, loss in enumerate(losses):
+        with opened(tmp_path, spec) as controller:
+            assert not controller.nothing_left, number
+            train(controller, controller.ask()[0], lambda _, loss=loss: lambda epoch: loss)
+    with opened(tmp_path, spec) as controller:
+        assert controller.ask() == Exhausted("budget.patience")
+
+
 def test_patience_waits_for_trials_that_run(tmp_path):
     spec = spec_of(tmp_path, "{trials: 50, patience: 2}")
     with opened(tmp_path, spec, workers=2) as controller:

@@ -148,12 +148,32 @@ def test_a_breaker_that_comes_too_late_says_nothing(tmp_path):
 def test_a_slot_on_which_trials_fail_alone_gets_no_more(tmp_path):
     with opened(tmp_path, spec_of(tmp_path), workers=2) as controller:
         for number in range(3):
-            fail(controller, Raised("error", f"CUDA error {'abc'[number]}"), worker="gpu0")
+            fail(controller, Raised("error", f"CUDA error {number}"), worker="gpu0")
             succeed(controller, "gpu1")
         closed = last(controller, SlotClosed)
         assert (closed.worker, closed.failures) == ("gpu0", 3)
         assert controller.ask(worker="gpu0") == Wait()
         assert isinstance(controller.ask(worker="gpu1"), list)
+
+
+def test_a_broken_slot_is_closed_before_it_stops_the_sweep(tmp_path):
+    """It fails in seconds, while trials elsewhere take their time."""
+    with opened(tmp_path, spec_of(tmp_path), workers=2) as controller:
+        slow = controller.ask(worker="gpu1")[0]
+        controller.report(slow.number, 1, 1, {"val_loss": 1.0})
+        for _ in range(3):
+            fail(controller, Raised("error", "CUDA error"), worker="gpu0")
+        assert last(controller, SlotClosed).worker == "gpu0"
+        assert controller.ask(worker="gpu0") == Wait() and not controller.interrupted
+
+
+def test_what_fails_alike_elsewhere_closes_no_slot(tmp_path):
+    with opened(tmp_path, spec_of(tmp_path, "breaker.in_a_row=null"), workers=2) as controller:
+        fail(controller, worker="gpu1")
+        succeed(controller, "gpu1")
+        for _ in range(4):
+            fail(controller, worker="gpu0")
+        assert isinstance(controller.ask(worker="gpu0"), list)
 
 
 def test_where_all_slots_fail_none_is_closed(tmp_path):

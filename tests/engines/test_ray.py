@@ -113,6 +113,17 @@ def test_a_ray_of_ones_own_is_left_running(tmp_path):
 
 
 @pytest.mark.usefixtures("one_ray")
+def test_a_retry_that_is_due_after_the_seats_had_no_work_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeps.engines.ray.bridge._IDLE", 0.3)
+    retries = {"error": 1, "backoff": 2.0}
+    sweep = Sweep(tmp_path, "raises_once", engine="ray", budget={"trials": 1}, retries=retries)
+    engine = RayEngine(sweep.settings, preload=())
+    records = sweep.run(engine)
+    engine.close()
+    assert [(record.state, record.attempt) for record in records] == [("COMPLETE", 2)]
+
+
+@pytest.mark.usefixtures("one_ray")
 def test_a_trial_that_fits_nowhere_is_refused(tmp_path):
     sweep = Sweep(tmp_path, "falling", resources={"custom": {"tpu": 2}}, engine="ray")
     with pytest.raises(UsageError, match=r"no node has room for CPU: 1, tpu: 2 \(there are: .*CPU: 2"):

@@ -145,11 +145,19 @@ class Bridge:
             self._exhausted = True
             _tell(trial, answer)
         elif isinstance(answer, Wait):  # without an answer it asks again
-            if time.monotonic() - seated.since > _IDLE:
+            if time.monotonic() - seated.since > _IDLE and self._others_wait(seated):
+                seated.leaves = True
                 _tell(trial, Exhausted("nothing to do for now"))
         else:
             seated.spec = answer[0]
             _tell(trial, answer[0])
+
+    def _others_wait(self, seated: _Seated) -> bool:
+        """Whether another seat asks for work too. One has to go on: a trial may be due that is to be started
+        again later, and then there is work for all.
+        """
+        others = [other for other in self._open.values() if other is not seated and not other.leaves]
+        return any(other.asks and other.spec is None for other in others)
 
     def _settle_losses(self) -> None:
         """Tell the controller of trials whose actor is gone, once it is known why."""
@@ -182,6 +190,7 @@ class _Seated:
     asks: Asks | None = None  # its first word
     since: float = 0.0  # when that came
     spec: TrialSpec | None = None  # what runs in it
+    leaves: bool = False  # whether it was told to
 
     def receive(self, pieces: Sequence[Piece]) -> None:
         """Keep what the trial's node has sent."""
