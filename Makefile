@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check faults bench clean
+.PHONY: run test check faults faults-peers bench clean
 
 run: $(VENV)/runtime
 	$(BIN)/sweep run search_spaces/cnn.yaml
@@ -20,6 +20,10 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+# The same faults on Ray Tune, Optuna and, where SYNE_TUNE_PYTHON names a Python that has it, Syne Tune.
+faults-peers: $(VENV)/runtime
+	$(BIN)/python -m benchmarks.faults.run
 
 bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks.parallel.run

@@ -180,7 +180,7 @@ def test_harmed_files_are_read_or_refused(case):
 
 
 @faults
-@many(8_000)
+@many(1_500)
 @given(harmed())
 def test_many_harmed_files_are_read_or_refused(case):
     reads_or_says_why_not(*case)

@@ -79,6 +79,7 @@ parameters:{self.spaces[space % len(self.spaces)]}
 pruner: {self.pruners[pruner % len(self.pruners)]}
 budget: {{trials: {self.least_trials + trials}{limit}}}
 retries: {{{allowed}}}
+breaker: {{in_a_row: null, fraction: null}}
 {stopping}
 """
         self.world = World(self.folder, text)
@@ -190,14 +191,14 @@ class TestPopulation(PopulationBased.TestCase):
 
 @faults
 class TestManySweeps(Sweep.TestCase):
-    settings = many(800, stateful_step_count=60)
+    settings = many(250, stateful_step_count=60)
 
 
 @faults
 class TestManyHalvings(Halving.TestCase):
-    settings = many(500, stateful_step_count=60)
+    settings = many(150, stateful_step_count=60)
 
 
 @faults
 class TestManyPopulations(PopulationBased.TestCase):
-    settings = many(800, stateful_step_count=60)
+    settings = many(250, stateful_step_count=60)

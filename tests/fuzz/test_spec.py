@@ -100,7 +100,7 @@ def test_a_sound_file_comes_back_from_what_it_resolves_to(text):
 
 
 @faults
-@many(4000)
+@many(1_000)
 @given(files())
 def test_many_sound_files_come_back(text):
     comes_back(text)
@@ -124,7 +124,7 @@ def test_a_harmed_file_loads_or_is_explained(content):
 
 
 @faults
-@many(15_000)
+@many(3_000)
 @given(harmed())
 def test_many_harmed_files_load_or_are_explained(content):
     loads_or_is_explained(content)
