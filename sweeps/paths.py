@@ -13,6 +13,7 @@ results/cnn/
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,9 +183,13 @@ def rotated_path(log: Path) -> Path:
     return log.with_name(f"{log.stem}.1{log.suffix}")
 
 
+# Logs, checkpoints, what is beside them, and what is written aside.
+_WRITTEN = re.compile(r"log(\.1|\.rank\d+(\.1)?)?\.txt|(last|best|inherited)(\.prev)?\.pt(\.sha256)?|\..*")
+
+
 def is_written(name: str) -> bool:
     """Whether a sweep writes a file of this name into a trial's folder."""
-    return name in ("metrics.jsonl", "facts.json") or name.startswith(("log.", ".")) or ".pt" in name
+    return name in ("metrics.jsonl", "facts.json") or _WRITTEN.fullmatch(name) is not None
 
 
 def belongs_to_us(folder: Path) -> bool:

@@ -68,8 +68,10 @@ class FolderShelf:
         self._trials = trials
 
     def holding(self) -> Collection[int]:
+        if not self._trials.is_dir():  # a copy by git, say, leaves empty folders out
+            return ()
         with os.scandir(self._trials) as folders:
-            return [int(f.name) for f in folders if f.name.isdecimal() and _holds_any(f.path)]
+            return [int(f.name) for f in folders if f.name.isdecimal() and f.is_dir() and _holds_any(f.path)]
 
     def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
         for path in discarded(trial, but_best=but_best):

@@ -69,7 +69,8 @@ def test_nothing_is_exported_through_a_link(victim, name):
 
 def test_links_of_the_users_own_are_let_be(victim):
     """In the trial's folder, under another name; and the whole folder may be one."""
-    (victim.paths.trial(1).directory / "data").symlink_to(victim.precious)
+    for name in ("data", "backbone.pth", "log.csv", "model.pt.backup"):
+        (victim.paths.trial(1).directory / name).symlink_to(victim.precious)
     shutil.move(victim.paths.root, victim.precious / "large_disk")
     victim.paths.root.symlink_to(victim.precious / "large_disk")
     assert victim.sweep("resume", "victim", "--set", "budget.trials=5").code == 3

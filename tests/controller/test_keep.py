@@ -11,6 +11,7 @@ from sweeps.controller import EpochReported
 from sweeps.engines.ray.storage import Storage, StoredShelf
 from sweeps.paths import RunPaths
 from sweeps.runner import resume, run
+from sweeps.trial.handover import FolderShelf
 
 TOY = """
 import torch
@@ -127,3 +128,12 @@ def test_checkpoints_in_a_storage_follow_the_same_rule(toy, tmp_path):
     left = sorted(str(p.relative_to(tmp_path / "store")) for p in tmp_path.rglob("store/trials/*/*"))
     assert left == ["trials/0000/best.pt", "trials/0000/best.pt.sha256"]
     shelf.discard(toy.trial(1), but_best=False)  # again: nothing to do
+
+
+def test_what_is_no_trials_folder_is_no_hindrance(tmp_path):
+    assert not FolderShelf(tmp_path / "trials").holding()
+    (tmp_path / "trials").mkdir()
+    for name in ("0001", ".DS_Store"):
+        (tmp_path / "trials" / name).write_text("")
+    assert not FolderShelf(tmp_path / "trials").holding()
+    assert not StoredShelf(Storage(tmp_path.as_uri())).holding() - {1}

@@ -161,7 +161,8 @@ class StoredShelf:
     def holding(self) -> Collection[int]:
         with contextlib.suppress(SweepError):
             names = self._storage.names("trials")
-            return {int(number) for _, number, *_ in (name.split("/") for name in names)}
+            folders = {name.split("/")[1] for name in names}
+            return {int(folder) for folder in folders if folder.isdecimal()}
         return ()
 
     def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
