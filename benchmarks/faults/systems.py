@@ -67,7 +67,12 @@ class Experiment:
         log = self.folder / f"log.{time.monotonic_ns()}"
         with open(log, "wb") as file:
             process = subprocess.Popen(
-                command, env=os.environ | own | env, stdout=file, stderr=file, start_new_session=True, cwd="/"
+                command,
+                cwd=self.folder,
+                env=os.environ | own | env,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
             )
         return Driver(process, log)
 
