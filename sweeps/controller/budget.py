@@ -10,8 +10,6 @@ from sweeps.messages import Goal
 from sweeps.spec.model import Budget
 from sweeps.study import TrialRecord, is_better
 
-_JUDGED = ("COMPLETE", "PRUNED")  # states of trials that patience counts: a failed one says nothing
-
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -53,10 +51,7 @@ class Spending:
         self._gpus = gpus
         for record in records:
             self.observe(record)
-        complete = [r for r in records if r.state == "COMPLETE" and r.value is not None and not r.outside]
-        for record in complete:
-            if self._improves(record.value or 0.0):
-                self._best = (record.number, record.value or 0.0)
+            self._take_if_best(record)
         self._since_best = self._ended_after_best(records)
 
     @property
@@ -93,20 +88,22 @@ class Spending:
 
         One outside of an edited space is no longer compared with others.
         """
-        if record.outside:
-            return
-        if record.state == "COMPLETE" and record.value is not None and self._improves(record.value):
-            self._best = (record.number, record.value)
+        if self._take_if_best(record):
             self._since_best = self._ended_after_best(records)
-        elif record.state in _JUDGED and (self._best is None or record.number > self._best[0]):
+        elif _judged(record) and (self._best is None or record.number > self._best[0]):
             self._since_best += 1
+
+    def _take_if_best(self, record: TrialRecord) -> bool:
+        if record.state != "COMPLETE" or record.value is None or record.outside:
+            return False
+        if self._best is not None and not is_better(record.value, self._best[1], self._goal):
+            return False
+        self._best = (record.number, record.value)
+        return True
 
     def _ended_after_best(self, records: Sequence[TrialRecord]) -> int:
         first = 0 if self._best is None else self._best[0] + 1
-        return sum(record.state in _JUDGED and not record.outside for record in records[first:])
-
-    def _improves(self, value: float) -> bool:
-        return self._best is None or is_better(value, self._best[1], self._goal)
+        return sum(_judged(record) for record in records[first:])
 
     def reaches_target(self, value: float) -> bool:
         """Whether an objective is as good as asked for."""
@@ -141,3 +138,8 @@ class Spending:
         """
         epochs = self._budget.epochs
         return epochs is None or self._trained + outstanding < epochs
+
+
+def _judged(record: TrialRecord) -> bool:
+    """Whether patience counts this trial: a failed one says nothing, nor one outside of an edited space."""
+    return record.state in ("COMPLETE", "PRUNED") and not record.outside

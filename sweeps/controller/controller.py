@@ -117,10 +117,10 @@ class Controller:
             workers: how many trials the engine runs at once.
             gpus: GPUs of one trial.
         """
-        inside = [record for record in self.records if not record.outside]
-        for record in inside:
+        compared = [record for record in self.records if not record.outside]
+        for record in compared:
             self._proposals.visit(record.params_at(1))
-        self._pruner.replay(inside)
+        self._pruner.replay(compared)
         metric = self._spec.metric
         for record in self.records:
             if record.state == "RUNNING":

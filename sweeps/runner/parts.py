@@ -7,12 +7,11 @@ from contextlib import ExitStack
 
 from sweeps.controller import Controller, Event, Ticked
 from sweeps.engines import Engine, create_engine, hand_over, shelf
-from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, journal_stamp
 from sweeps.runner.eventlog import EventLog
+from sweeps.runner.search import build_search
 from sweeps.runner.signals import Signals
 from sweeps.runner.state import Run
-from sweeps.samplers import build_sampler
 from sweeps.study import StudyStore
 
 
@@ -36,26 +35,8 @@ def open_controller(
     run: Run, store: StudyStore, engine: Engine, stack: ExitStack
 ) -> tuple[Controller, TableWriter]:
     """The controller, and what keeps the tables: both told of every event."""
-    spec, goal = run.spec, run.spec.metric.goal
-    sampler = build_sampler(
-        spec.sampler.name,
-        spec.sampler.options,
-        space=spec.space,
-        seed=spec.seed,
-        parallel=engine.workers > 1,
-        store=store,
-        search_path=run.places,
-        infeasible=spec.infeasible,
-    )
-    pruner = build_pruner(
-        spec.pruner.name,
-        spec.pruner.options,
-        goal=goal,
-        epochs=spec.epochs,
-        store=store,
-        search_path=run.places,
-    )
-    writer = TableWriter(run.paths, Layout.of(spec))
+    sampler, pruner = build_search(run.spec, store, engine.workers, run.places)
+    writer = TableWriter(run.paths, Layout.of(run.spec))
     log = EventLog(run.paths.events)
     stack.callback(log.close)
 
@@ -67,7 +48,7 @@ def open_controller(
     for event, observe in itertools.product(run.early, run.observers):
         observe(event)
     controller = Controller(
-        spec,
+        run.spec,
         run.paths,
         store,
         sampler,

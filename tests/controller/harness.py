@@ -10,8 +10,7 @@ from pathlib import Path
 from sweeps.controller import Clock, Controller, Event
 from sweeps.messages import Continue, Exhausted, Returned, Stop, TrialSpec, Wait
 from sweeps.paths import RunPaths
-from sweeps.pruners import build_pruner
-from sweeps.samplers import build_sampler
+from sweeps.runner.search import build_search
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import StudyStore
 
@@ -78,21 +77,8 @@ def started(
 ) -> Controller:
     """A controller over an open study; events in ``controller.events``."""
     events: list[Event] = []
-    sampler = build_sampler(
-        spec.sampler.name,
-        spec.sampler.options,
-        space=spec.space,
-        seed=spec.seed,
-        parallel=workers > 1,
-        store=store,
-        infeasible=spec.infeasible,
-    )
-    pruner = build_pruner(
-        spec.pruner.name, spec.pruner.options, goal=spec.metric.goal, epochs=spec.epochs, store=store
-    )
-    controller = Controller(
-        spec, paths, store, sampler, pruner, [events.append], (time or FakeTime()).clock()
-    )
+    search = build_search(spec, store, workers)
+    controller = Controller(spec, paths, store, *search, [events.append], (time or FakeTime()).clock())
     controller.events = events
     controller.start(workers, gpus)
     return controller

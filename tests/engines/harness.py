@@ -15,9 +15,8 @@ import yaml
 from sweeps.controller import Controller, Event
 from sweeps.engines import Engine, EngineSettings
 from sweeps.paths import RunPaths
-from sweeps.pruners import build_pruner
 from sweeps.runner.checks import engine_settings
-from sweeps.samplers import build_sampler
+from sweeps.runner.search import build_search
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import RunLock, StudyStore, TrialRecord, read_records
 from sweeps.trial.handover import HandOver, link_checkpoint
@@ -60,19 +59,9 @@ class Sweep:
         spec = self.spec
         with RunLock(self.paths.lock):
             store = StudyStore.open(self.paths, spec.name, spec.metric.goal)
-            shape = {"goal": spec.metric.goal, "epochs": spec.epochs, "store": store}
-            pruner = build_pruner(spec.pruner.name, spec.pruner.options, **shape)
-            sampler = build_sampler(
-                spec.sampler.name,
-                spec.sampler.options,
-                space=spec.space,
-                seed=spec.seed,
-                parallel=engine.workers > 1,
-                store=store,
-            )
+            search = build_search(spec, store, engine.workers)
             observers = [lambda event: watch(controller, event)]
-            parts = (store, sampler, pruner, observers)
-            controller = Controller(spec, self.paths, *parts, hand_over=hand_over)
+            controller = Controller(spec, self.paths, store, *search, observers, hand_over=hand_over)
             controller.start(engine.workers, engine.gpus)
             try:
                 engine.run(controller)

@@ -10,9 +10,8 @@ from sweeps.controller import Controller
 from sweeps.engines import EngineSettings, create_engine
 from sweeps.finals import finalise
 from sweeps.paths import RunPaths
-from sweeps.pruners import build_pruner
 from sweeps.results import Layout, TableWriter, journal_stamp
-from sweeps.samplers import build_sampler
+from sweeps.runner.search import build_search
 from sweeps.spec import load_spec
 from sweeps.study import RunLock, StudyStore, read_records
 
@@ -162,12 +161,8 @@ class Sweep:
         self.paths.resolved_yaml.write_text(spec.resolved())
         with RunLock(self.paths.lock):
             store = StudyStore.open(self.paths, spec.name, spec.metric.goal, spec.storage)
-            sampler = build_sampler(
-                "random", {}, space=spec.space, seed=spec.seed, parallel=False, store=store
-            )
-            pruner = build_pruner("none", {}, goal=spec.metric.goal, epochs=spec.epochs, store=store)
-            controller = Controller(spec, self.paths, store, sampler, pruner)
             engine = self.engine()
+            controller = Controller(spec, self.paths, store, *build_search(spec, store, engine.workers))
             controller.start(engine.workers)
             engine.run(controller)
             controller.close()

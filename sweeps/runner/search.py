@@ -1,0 +1,41 @@
+"""What searches: the sampler and the pruner that a spec asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeps.pruners import Pruner, build_pruner
+from sweeps.samplers import Sampler, build_sampler
+from sweeps.spec import SweepSpec
+from sweeps.study import StudyStore
+
+
+def build_search(
+    spec: SweepSpec, store: StudyStore, workers: int, search_path: Sequence[Path] = ()
+) -> tuple[Sampler, Pruner]:
+    """The sampler and the pruner of ``spec``, for ``workers`` trials at once.
+
+    Raises:
+        TargetError: a user's factory cannot be imported from ``search_path``.
+        UsageError: wrong options, or a factory that gives something else.
+    """
+    sampler = build_sampler(
+        spec.sampler.name,
+        spec.sampler.options,
+        space=spec.space,
+        seed=spec.seed,
+        parallel=workers > 1,
+        store=store,
+        search_path=search_path,
+        infeasible=spec.infeasible,
+    )
+    pruner = build_pruner(
+        spec.pruner.name,
+        spec.pruner.options,
+        goal=spec.metric.goal,
+        epochs=spec.epochs,
+        store=store,
+        search_path=search_path,
+    )
+    return sampler, pruner
