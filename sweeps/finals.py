@@ -2,7 +2,7 @@
 
     best/selection.json   the frozen choice, written before the test split is touched
     best/test.json        the choice and what its test gave
-                          (in both, ``history`` holds the earlier choices whose test was begun)
+                          (in both, ``history`` holds the other choices whose test was begun)
 
 A choice whose test was begun counts as tested: nobody can tell whether a killed run had seen the test split.
 The same choice may be tested again until there is a result.

@@ -1,6 +1,6 @@
 """I8: the test split was seen once, by a frozen choice of a sweep that had come to its end.
 
-best/selection.json is the choice, best/test.json the choice with what its test gave; both carry the earlier
+best/selection.json is the choice, best/test.json the choice with what its test gave; both carry the other
 choices as ``history``. events.jsonl says in which order things happened.
 """
 
@@ -42,16 +42,18 @@ def _unselected(test: _Choice | None, selection: _Choice | None) -> Iterator[Fin
 
 
 def _repeated(latest: _Choice | None) -> Iterator[Finding]:
-    """``latest`` is the last choice, after those of its history."""
+    """``latest`` is the last choice; its history holds the others, not in the order of their tests, since a
+    choice that returns to an earlier trial takes up that trial's result.
+    """
     choices: Sequence[_Choice] = [*latest["history"], latest] if latest else []
     results = [choice["trial"] for choice in choices if choice.get("metrics") is not None]
     for trial in sorted({trial for trial in results if results.count(trial) > 1}):
         yield Finding("I8", f"has {results.count(trial)} results of the test", trial)
-    seen: set[int] = set()
-    for choice in choices:
-        if seen and choice["trial"] not in seen and not choice.get("reason"):
-            yield Finding("I8", "was tested after another trial, and no reason is recorded", choice["trial"])
-        seen.add(choice["trial"])
+    reasoned = {choice["trial"] for choice in choices if choice.get("reason")}
+    by_time = sorted(choices, key=lambda choice: choice.get("time") or "")
+    without = dict.fromkeys(choice["trial"] for choice in by_time if choice["trial"] not in reasoned)
+    for trial in [*without][1:]:  # the first of all needs none
+        yield Finding("I8", "was tested after another trial, and no reason is recorded", trial)
 
 
 def _replayed(evidence: Evidence) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import sweeps
+from sweeps import runner
 from sweeps.controller import Edited
 from sweeps.errors import RefusedError, SpecError, UsageError
 
@@ -91,6 +92,19 @@ def test_outside_trials_cannot_win_and_count_for_the_budget(toy):
     edited = toy.edit(parameters={"x": {"min": 0.5, "max": 1.0}, "kind": KIND}, enqueue=None)
     assert outside(edited) == [0, 2] and len(edited.trials) == 4
     assert edited.best.number == 3
+
+
+def test_a_winner_that_two_edits_bring_back_was_tested_once_and_first(toy):
+    tested = {"test": "toy:test", "enqueue": None}
+    assert toy.run(test="toy:test").best.number == 0
+    toy.edit(parameters={"x": {"min": 0.5, "max": 1.0}, "kind": KIND}, **tested)
+    assert runner.test(toy.folder, again="another space").number == 3
+    back = toy.edit(**tested)
+    assert back.best.number == 0 and back.best.test == {"accuracy": 0.5}
+    sweeps.check_invariants(toy.folder)
+    toy.edit(parameters={"x": {"min": 0.5, "max": 1.0}, "kind": KIND}, **tested)
+    assert sweeps.load(toy.folder).best.test == {"accuracy": 0.5}
+    sweeps.check_invariants(toy.folder)
 
 
 @pytest.mark.parametrize(
