@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 
@@ -34,13 +37,15 @@ def read_records(paths: RunPaths, name: str, goal: Goal, url: str | None = None)
     return as_shown(paths, records or [])
 
 
-def as_shown(paths: RunPaths, records: list[TrialRecord]) -> list[TrialRecord]:
+def as_shown(paths: RunPaths, records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """``records`` in the states that readers see: nobody runs what a dead driver left RUNNING."""
-    if not is_locked(paths.lock):
-        for record in records:
-            if record.state == "RUNNING":
-                record.state, record.stop_reason = "INTERRUPTED", "interrupted"
-    return records
+    if is_locked(paths.lock):
+        return [*records]
+    return [_left(record) if record.state == "RUNNING" else record for record in records]
+
+
+def _left(record: TrialRecord) -> TrialRecord:
+    return replace(record, state="INTERRUPTED", stop_reason="interrupted")
 
 
 def read_stored(paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> list[TrialRecord]:

@@ -38,7 +38,6 @@ class Evidence:
     spec: SweepSpec
     driven: bool  # whether a driver held the folder's lock while this was read
     events: Sequence[Event]  # every line of events.jsonl that reads back, in order
-    torn_events: int  # lines that do not
     folders: Sequence[int]  # the trials that have a folder, by number
     stored: Sequence[TrialRecord]  # the study as it is written
     shown: Sequence[TrialRecord]  # as every reader sees it
@@ -64,19 +63,17 @@ def gather(paths: RunPaths, spec: SweepSpec) -> Evidence:
     """
     driven = is_locked(paths.lock)
     folders = [int(path.name) for path in paths.trials.glob("[0-9]*") if path.name.isdecimal()]
-    events, torn = _events(paths.events)
-    of = (paths, spec.name, spec.metric.goal, spec.storage)
-    stored = read_stored(*of)
+    events = _events(paths.events)
+    stored = read_stored(paths, spec.name, spec.metric.goal, spec.storage)
     journal = paths.current(paths.journal)
     in_journal = spec.storage is None and journal.exists()
     return Evidence(
         paths=paths,
         spec=spec,
         events=events,
-        torn_events=torn,
         folders=sorted(folders),
         stored=stored,
-        shown=as_shown(paths, read_stored(*of)),
+        shown=as_shown(paths, stored),
         table=_states(paths, spec),
         history=read_history(journal, spec.name) if in_journal else None,
         ended=read_end(paths, spec.name, spec.storage),
@@ -92,19 +89,15 @@ def _states(paths: RunPaths, spec: SweepSpec) -> Mapping[int, str]:
     return dict(zip(trials["number"].tolist(), trials["state"].tolist(), strict=True))
 
 
-def _events(path: Path) -> tuple[list[Event], int]:
-    """(the events that read back, how many lines do not)."""
+def _events(path: Path) -> list[Event]:
+    """The events that read back."""
     if not path.exists():
-        return [], 0
-    events: list[Event] = []
-    torn = 0
-    for line in path.read_bytes().splitlines():
-        try:
-            event = parse_object(line)
-        except ValueError:
-            event = {}
-        if is_event(event):
-            events.append(event)
-        else:
-            torn += 1
-    return events, torn
+        return []
+    return [event for line in path.read_bytes().splitlines() if is_event(event := _parsed(line))]
+
+
+def _parsed(line: bytes) -> Event:
+    try:
+        return parse_object(line)
+    except ValueError:
+        return {}

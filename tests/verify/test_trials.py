@@ -10,6 +10,7 @@ import pytest
 
 import sweeps
 from sweeps.errors import VerificationError
+from sweeps.study import as_shown
 from sweeps.verify.evidence import gather
 from sweeps.verify.trials import none_is_left_running
 from tests.faults.harness import Project
@@ -179,6 +180,9 @@ def test_a_killed_driver_leaves_nobody_running(folder):
     running(folder, None)
     assert folder.found() == []
     assert sweeps.load(folder.paths.root).trials["state"].iloc[3] == "INTERRUPTED"
+    stored = gather(folder.paths, sweeps.load(folder.paths.root).spec).stored
+    assert as_shown(folder.paths, stored)[3].state == "INTERRUPTED"
+    assert stored[3].state == "RUNNING", "what is shown is a copy"
 
 
 def test_a_trial_that_a_closed_run_left_running(folder):
