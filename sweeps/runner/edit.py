@@ -21,7 +21,7 @@ from sweeps.runner.checks import with_absolute_storage
 from sweeps.runner.folder import CHANGEABLE, Manifest, read_manifest, write_manifest
 from sweeps.spec import SweepSpec, load_spec
 from sweeps.study import TrialRecord, read_records, write_edited
-from sweeps.study.store import database_name
+from sweeps.study.store import database_name, study_names
 
 EDITABLE = (
     *CHANGEABLE,
@@ -99,7 +99,7 @@ def _interval(spec: SweepSpec) -> object:
 def apply_edit(paths: RunPaths, manifest: Manifest, edit: Edit) -> tuple[Manifest, Edited]:
     """Make the edit stand; the sweep's manifest from now on, and what happened."""
     before, after = edit.before, edit.after
-    manifest = replace(manifest, edits=_next_number(paths, manifest))
+    manifest = replace(manifest, edits=_next_number(paths, manifest, before))
     _discard(paths.staged_edit)
     paths.staged_edit.mkdir()
     staged = RunPaths(paths.staged_edit)
@@ -125,10 +125,16 @@ def apply_edit(paths: RunPaths, manifest: Manifest, edit: Edit) -> tuple[Manifes
     return manifest, Edited(time.time(), edit.differences, len(records) - len(outside), outside)
 
 
-def _next_number(paths: RunPaths, manifest: Manifest) -> int:
-    """One under which nothing is kept yet, be it that somebody has put an earlier state back."""
+def _next_number(paths: RunPaths, manifest: Manifest, spec: SweepSpec) -> int:
+    """One under which nothing is kept yet, be it that somebody has put an earlier state back. In a database a
+    study may bear it that is a copy's of this folder, or what was written of an edit that was killed.
+    """
+    taken = study_names(spec.storage) if spec.storage else set()
     number = manifest.edits + 1
-    while any(numbered_path(path, number).exists() for path in (paths.resolved_yaml, paths.journal)):
+    while (
+        any(numbered_path(path, number).exists() for path in (paths.resolved_yaml, paths.journal))
+        or database_name(spec.name, manifest.id, number) in taken
+    ):
         number += 1
     return number
 

@@ -29,7 +29,6 @@ from sweeps.study.store import (
     OPTUNA_STATES,
     STUDY_VERSION,
     create_study,
-    find_study,
     open_database,
     stored_attributes,
     stored_records,
@@ -51,8 +50,8 @@ def write_edited(
 ) -> None:
     """Write the study anew for ``space``: to a new file ``journal``, or in its database as ``new_name``.
 
-    The study itself is left as it is; a study of that new name, which an edit that was cut short has left in
-    the database, is replaced. ``same_sampler``: the sampler and its options are what they were.
+    The study itself is left as it is. ``new_name`` is none of `study_names`. ``same_sampler``: the sampler
+    and its options are what they were.
 
     Raises:
         CorruptStudyError: the study does not read back.
@@ -70,9 +69,6 @@ def write_edited(
         backend.close()
         return
     database = open_database(url)
-    leftover = find_study(database, new_name)
-    if leftover is not None:
-        database.delete_study(leftover)
     _write(source, database, new_name, goal, rewritten, begun_anew)
     database.remove_session()
 

@@ -292,6 +292,14 @@ def find_study(storage: BaseStorage, name: str) -> int | None:
     return next((study._study_id for study in studies if study.study_name == name), None)
 
 
+def study_names(url: str) -> set[str]:
+    """Of every study in the database, whoever wrote it. Raises as `open_database` does."""
+    database = open_database(url)
+    names = {study.study_name for study in database.get_all_studies()}
+    database.remove_session()
+    return names
+
+
 def create_study(storage: BaseStorage, name: str, goal: Goal) -> int:
     direction = StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE
     study_id = storage.create_new_study([direction], study_name=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import optuna
 import pandas as pd
@@ -256,6 +257,23 @@ def test_in_a_database_the_edited_study_is_a_new_one_and_the_old_one_stays(toy):
     assert [trial.state.name for trial in old.trials] == ["COMPLETE"] * 4
     assert len(sweeps.resume(toy.folder, {"budget.trials": 5}).trials) == 5
     sweeps.check_invariants(toy.folder)
+
+
+def test_in_a_database_an_edit_leaves_the_studies_of_a_copy_alone(toy):
+    storage = f"sqlite:///{toy.path}/study.db"
+    toy.run(storage=storage)
+    copy = shutil.copytree(toy.folder, toy.path / "copy")
+    narrow = {"x": {"min": 0.5, "max": 1.0}, "kind": KIND}
+    toy.edit(storage=storage, parameters=narrow, enqueue=None)
+    file = toy.spec(
+        "other.yaml", storage=storage, parameters={"x": X, "kind": {"values": ["a"]}}, enqueue=None
+    )
+    assert outside(sweeps.resume(copy, {"budget.trials": 5}, edit=file)) == [2, 3]
+    assert outside(sweeps.load(toy.folder)) == [0, 2]
+    assert (copy / "resolved.yaml.2").exists() and not (copy / "resolved.yaml.1").exists()
+    for folder in (copy, toy.folder):
+        assert len(sweeps.resume(folder, {"budget.trials": 6}).trials) == 6
+        sweeps.check_invariants(folder)
 
 
 def test_a_population_goes_on_in_a_narrower_space(toy):
