@@ -34,7 +34,7 @@ from sweeps.controller.judge import Judge
 from sweeps.controller.keep import Keeper
 from sweeps.controller.population import policy_of
 from sweeps.controller.proposals import Proposals, inside
-from sweeps.controller.resume import catch_up
+from sweeps.controller.resume import Recovery
 from sweeps.controller.safeguards import Safeguards
 from sweeps.controller.verdict import Verdict, bound_losses, verdict_of
 from sweeps.messages import (
@@ -122,10 +122,12 @@ class Controller:
             self._proposals.visit(record.params_at(1))
         self._pruner.replay(compared)
         metric = self._spec.metric
-        for record in self.records:
+        recovery = Recovery(self._paths, self._store, metric)
+        for record in [record for record in self.records if not record.ended]:
+            caught_up = recovery.catch_up(record)
             if record.state == "RUNNING":
                 self._take_up(record)
-            elif record.state == "INTERRUPTED" and catch_up(record, self._paths, self._store, metric):
+            elif caught_up:
                 record.stop_reason = "interrupted"  # it ran on: a pause that it had come to is behind it
                 self._store.requeue(record)
         self._waiting = deque(record for record in self.records if record.state == "INTERRUPTED")
@@ -150,7 +152,6 @@ class Controller:
 
     def _take_up(self, record: TrialRecord) -> None:
         """A trial that a dead driver left RUNNING: a decision it had taken stands, else it goes on."""
-        catch_up(record, self._paths, self._store, self._spec.metric)
         stop = Stop(record.stop_reason) if record.stop_reason else None
         self._settle(record, verdict_of(record, stop, Interrupted()))
 

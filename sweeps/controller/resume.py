@@ -4,39 +4,57 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sweeps.paths import RunPaths
 from sweeps.spec.model import Metric
-from sweeps.study import StudyStore, TrialRecord
-from sweeps.trial.curve import read_epochs
+from sweeps.study import StudyStore, TrialRecord, begun_attempts
+from sweeps.trial.curve import Row, read_epochs
+
+_MOST = 2**62  # attempts that a line can tell of, so that there is room for more
 
 
-def missing_epochs(path: Path, record: TrialRecord, metric: str) -> Iterator[tuple[int, float]]:
-    """(epoch, objective) of the reports that a trial's metrics.jsonl holds and the study does not.
+class Recovery:
+    """What the study lost of its trials, from what the folder has besides.
 
-    A worker writes its line before it sends its report, and the journal is on the disk up to a second after
-    that: a power cut can leave a checkpoint whose epochs the study never heard of. What the latest attempt
-    wrote wins over what an earlier one did. Of a trial that does not run, the study may have lost that it was
-    started again, and then lacks whole attempts; of those it knows it lacks nothing.
+    A worker writes its line in metrics.jsonl before it sends its report, the driver one in events.jsonl when
+    an attempt begins, and the journal is on the disk up to a second after that: a power cut can leave a
+    checkpoint whose epochs the study never heard of, and take that a trial was started again.
     """
-    for row in read_epochs(path):
+
+    def __init__(self, paths: RunPaths, store: StudyStore, metric: Metric) -> None:
+        self._paths = paths
+        self._store = store
+        self._metric = metric
+        self._begun = begun_attempts(paths)
+
+    def catch_up(self, record: TrialRecord) -> bool:
+        """Take in what is missing of a trial that has not ended; returns whether anything was."""
+        rows = read_epochs(self._paths.trial(record.number).metrics)
+        missing = list(_missing(rows, record, self._metric.name))
+        for epoch, value in missing:
+            record.observe(epoch, value, self._metric.goal)
+            self._store.write_epoch(record.number, epoch, value)
+        begun = [self._begun.get(record.number, 0), *(row.attempt for row in rows)]
+        lost = [attempt for attempt in begun if record.attempt < attempt < _MOST]
+        record.attempt = max(lost, default=record.attempt)
+        return bool(missing or lost)
+
+
+def _missing(rows: Sequence[Row], record: TrialRecord, metric: str) -> Iterator[tuple[int, float]]:
+    """(epoch, objective) of the reports that the study lacks.
+
+    What the latest attempt wrote wins over what an earlier one did. Of a trial that does not run, the study
+    may lack whole attempts; of those it knows it lacks nothing.
+    """
+    for row in rows:
         if record.state != "RUNNING" and row.attempt <= record.attempt:
             continue
         value = row.metrics.get(metric, math.nan)
         overtaken = row.attempt < record.attempt and row.epoch in record.values
         if not overtaken and math.isfinite(value) and record.values.get(row.epoch) != value:
             yield row.epoch, value
-
-
-def catch_up(record: TrialRecord, paths: RunPaths, store: StudyStore, metric: Metric) -> bool:
-    """Take in what the study lost of a trial's epochs; returns whether it had lost any."""
-    missing = list(missing_epochs(paths.trial(record.number).metrics, record, metric.name))
-    for epoch, value in missing:
-        record.observe(epoch, value, metric.goal)
-        store.write_epoch(record.number, epoch, value)
-    return bool(missing)
 
 
 def clear_leftovers(directory: Path) -> None:

@@ -4,7 +4,8 @@ no crash, and no power cut, leaves a study that lacks one: only damage does, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sweeps.errors import CorruptStudyError
 from sweeps.paths import RunPaths, shown
@@ -18,20 +19,33 @@ _SHOWN = 5  # numbers in a message
 
 def ended_trials(paths: RunPaths) -> set[int]:
     """The trials whose end events.jsonl tells of. To be read before the study, which may be running on."""
+    ended = (event for event in _told(paths, "TrialEnded") if event.get("state") in _ENDED)
+    return {event["number"] for event in ended}
+
+
+def begun_attempts(paths: RunPaths) -> dict[int, int]:
+    """The latest attempt of each trial that events.jsonl tells the beginning of, by the trial's number."""
+    begun: dict[int, int] = {}
+    for event in _told(paths, "TrialStarted"):
+        if type(event.get("attempt")) is int:
+            begun[event["number"]] = max(event["attempt"], begun.get(event["number"], 0))
+    return begun
+
+
+def _told(paths: RunPaths, kind: str) -> Iterator[Mapping[str, Any]]:
+    """The events of this kind that read back, each of a numbered trial."""
     if not paths.events.exists():
-        return set()
-    with open(paths.events, "rb") as file:
-        return {number for line in file if b'"TrialEnded"' in line for number in _ended(line)}
-
-
-def _ended(line: bytes) -> Iterator[int]:
-    try:
-        event = parse_object(line)
-    except ValueError:
         return
-    match event:
-        case {"event": "TrialEnded", "number": int(number), "state": str(state)} if state in _ENDED:
-            yield number
+    with open(paths.events, "rb") as file:
+        for line in file:
+            if kind.encode() not in line:
+                continue
+            try:
+                event = parse_object(line)
+            except ValueError:
+                continue
+            if event.get("event") == kind and type(event.get("number")) is int:
+                yield event
 
 
 def refuse_lost(

@@ -369,7 +369,7 @@ def test_that_a_trial_was_started_again_may_be_lost_and_its_epochs_are_not(tmp_p
     with opened(tmp_path, spec) as controller:
         assert controller.records[0].values == {1: 5.0, 2: 4.0}
         assert read(tmp_path, spec) == controller.records
-        assert [(t.number, t.attempt) for t in controller.ask()] == [(0, 2)]
+        assert [(t.number, t.attempt) for t in controller.ask()] == [(0, 3)], "attempt 2 has been"
 
 
 def test_within_never_ends_the_sweep_while_other_shapes_are_left(tmp_path):

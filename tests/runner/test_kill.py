@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import sweeps
+from sweeps.controller import TrialStarted
 
 TRAIN = """
 import os, time
@@ -167,3 +168,25 @@ def test_a_second_driver_is_refused(folder):
     first.send_signal(signal.SIGTERM)
     assert first.wait(timeout=30) == 143
     assert "sweep resume results/toy" in first.stderr.read()
+
+
+def test_an_attempt_that_a_power_cut_took_from_the_study_is_not_begun_again(toy, monkeypatch):
+    """Its line in events.jsonl may be on the disk before the journal's."""
+
+    def cut(event):
+        if isinstance(event, TrialStarted) and event.attempt == 2:
+            raise RuntimeError("the power goes")
+
+    monkeypatch.setenv("STOP", "1.2")
+    with pytest.raises(KeyboardInterrupt):
+        toy.run()
+    monkeypatch.delenv("STOP")
+    journal = toy.folder / "study.journal"
+    synced = journal.read_bytes()
+    with pytest.raises(RuntimeError, match="the power goes"):
+        sweeps.resume(toy.folder, observers=[cut])
+    assert journal.read_bytes().startswith(synced)
+    journal.write_bytes(synced)
+    trials = sweeps.resume(toy.folder).trials
+    assert trials["state"].tolist() == ["COMPLETE"] * 4 and trials["attempt"].tolist() == [1, 3, 1, 1]
+    sweeps.check_invariants(toy.folder)
