@@ -172,14 +172,16 @@ def _found(
 
 
 def _execute(run: Run, allow_code_change: bool) -> RunResult:
-    edited = run.edit is not None
+    edited, recorded = run.edit is not None, run.manifest.source
     source, note = settle_source(run.paths, run.spec, run.manifest, edited=edited, allow=allow_code_change)
     with ExitStack() as stack:
         engine, signals = open_engine(run, stack)
+        check_gpus(run.spec, engine.gpus)  # on Ray this connects: what is refused by it has changed nothing
         clear_asides(run.paths)
         _prepare(run, source, note)
         store = open_study(run, stack)
         controller, writer = open_controller(run, store, engine, stack)
+        _keep_changes(run, recorded)
         signals.on_stop(controller.interrupt)
         try:
             _run_trials(run, controller, engine, writer)
@@ -192,23 +194,24 @@ def _execute(run: Run, allow_code_change: bool) -> RunResult:
 
 
 def _prepare(run: Run, source: str, note: str | None) -> None:
-    """Bring the folder to what this run was asked for; ``note`` is on the function's ``source``."""
+    """Bring the study to what this run was asked for; ``note`` is on the function's ``source``."""
     before = run.edit.before if run.edit else run.spec
     migrated, run.manifest = migrate(run.paths, before, run.manifest)
     run.notes += [said for said in (migrated, note) if said is not None]
-    changed = source != run.manifest.source
     run.manifest = replace(run.manifest, source=source)
     if run.edit:
         run.manifest, event = apply_edit(run.paths, run.manifest, run.edit)
         run.early.append(event)
-        return
+
+
+def _keep_changes(run: Run, recorded: str) -> None:
+    """Nothing is refused any more: what was changed stands. ``recorded`` is the source the folder names."""
     keep_changes(run.paths, run.spec)
-    if changed:
+    if run.manifest.source != recorded:
         write_manifest(run.paths, run.manifest)
 
 
 def _run_trials(run: Run, controller: Controller, engine: Engine, writer: TableWriter) -> None:
-    check_gpus(run.spec, engine.gpus)
     controller.start(engine.workers, engine.gpus)
     if controller.nothing_left:
         controller.ask()  # says why

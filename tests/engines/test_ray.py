@@ -130,6 +130,17 @@ def test_a_trial_that_fits_nowhere_is_refused(tmp_path):
         RayEngine(sweep.settings).workers  # noqa: B018  it connects
 
 
+@pytest.mark.usefixtures("one_ray")
+def test_what_only_the_cluster_can_refuse_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = sweeps.run(write(tmp_path, engine="inline", epochs=1, budget={"trials": 1})).directory
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    before = [path.read_bytes() for path in files]
+    with pytest.raises(UsageError, match="gpu_hours counts the GPUs of trials, and these have none"):
+        sweeps.resume(folder, {"engine": "ray", "budget.gpu_hours": 1})
+    assert [path.read_bytes() for path in files] == before
+
+
 class Command:
     """`sweep` in a process of its own, with a Ray of its own."""
 
