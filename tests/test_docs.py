@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sweeps.runner.edit import EDITABLE
+from sweeps.runner.folder import CHANGEABLE
 from sweeps.spec import SweepSpec
 from sweeps.spec.model import Budget, Retries
 from trainer.rules import rules
@@ -52,6 +54,21 @@ def test_the_page_on_failures_tells_the_defaults_and_every_kind() -> None:
     kinds = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert {*Retries.model_fields, "infeasible"} - {"backoff"} <= set(kinds)
     assert all(f"| `{key}: " in page for key in Budget.model_fields)
+
+
+def test_both_lists_of_what_a_resumed_sweep_may_change_are_whole() -> None:
+    readme = (ROOT / "README.md").read_text()
+    told = re.search(r"`sweep resume --set`\s+changes what may change: (.*?)\. ", readme, re.DOTALL)
+    assert told and _keys(told[1]) == sorted(CHANGEABLE)
+    page = (ROOT / "docs" / "resume.md").read_text()
+    by_set = re.search(r"^\| `--set KEY=VALUE` \| .*?: (.*) \|$", page, re.MULTILINE)
+    by_edit = re.search(r"^\| `--edit FILE` \| the same, .*?: (.*) \|$", page, re.MULTILINE)
+    assert by_set and _keys(by_set[1]) == sorted(CHANGEABLE)
+    assert by_edit and _keys(by_edit[1]) == sorted(set(EDITABLE) - set(CHANGEABLE))
+
+
+def _keys(text: str) -> list[str]:
+    return sorted(re.findall(r"`(\w+)`", text))
 
 
 def _plain(value: object) -> object:
