@@ -50,7 +50,11 @@ class TrialSpec:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to run now, but a running trial may still have to be retried: ask again later."""
+    """Nothing to run now: ask again later.
+
+    What runs may have to be retried or leave epochs of the budget, a retry may be backing off, the canary may
+    be alone, a slot in quarantine, a population waiting for its slowest.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from sweeps.controller.resume import clear_leftovers
 from sweeps.messages import Exploit, TrialSpec
@@ -58,7 +57,7 @@ class Entries:
             epochs=self._spec.epochs,
             metric=self._spec.metric.name,
             goal=self._spec.metric.goal,
-            directory=Path(self._paths.trial(record.number).directory),
+            directory=self._paths.trial(record.number).directory,
             pause_at=pause_at,
             exploit=exploit,
         )

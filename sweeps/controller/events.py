@@ -98,7 +98,7 @@ class SweepHalted:
     """Nothing more starts, and what runs ends with its epoch."""
 
     time: float
-    reason: str  # "breaker"
+    reason: str  # "breaker" or "disk"
     message: str  # the rule and what was found
 
 

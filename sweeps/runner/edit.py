@@ -69,9 +69,9 @@ def read_edit(
     if not differences:
         return after, None
     records = read_records(paths, before.name, before.metric.goal, before.storage)
-    refused = [line for line in differences if _rule(line, before, after, records) is not None]
-    if refused:
-        told = "\n".join(f"    {line}   ({_rule(line, before, after, records)})" for line in refused)
+    rules = {line: _rule(line, before, after, records) for line in differences}
+    told = "\n".join(f"    {line}   ({rule})" for line, rule in rules.items() if rule is not None)
+    if told:
         raise RefusedError(
             f"{shown(paths.root)} cannot be edited like this:\n{told}\n"
             "Leave these as they were, or start anew under another name, or by `sweep run` with --fresh."
