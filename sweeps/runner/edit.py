@@ -19,7 +19,7 @@ from sweeps.errors import RefusedError
 from sweeps.paths import RunPaths, numbered_path, replace_file, shown
 from sweeps.runner.checks import with_absolute_storage
 from sweeps.runner.folder import CHANGEABLE, Manifest, read_manifest, write_manifest
-from sweeps.spec import SweepSpec, load_spec
+from sweeps.spec import SweepSpec, load_spec, with_keep
 from sweeps.study import TrialRecord, read_records, write_edited
 from sweeps.study.store import database_name, study_names
 
@@ -64,7 +64,7 @@ def read_edit(
         SpecError: the file has problems.
         RefusedError: it would change what the trials mean.
     """
-    after = with_absolute_storage(load_spec(file, overrides))
+    after = with_keep(with_absolute_storage(load_spec(file, overrides)), before.keep)
     differences = tuple(before.difference(after))
     if not differences:
         return after, None

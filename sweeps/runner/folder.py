@@ -16,7 +16,7 @@ from sweeps.environment import describe
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.paths import RunPaths, belongs_to_us, replace_file, shown
 from sweeps.runner.trust import refuse_links
-from sweeps.spec import SweepSpec, load_resolved, load_spec
+from sweeps.spec import SweepSpec, load_resolved, load_spec, with_keep
 from sweeps.strictjson import parse_object
 from sweeps.study import STUDY_VERSION, RunLock
 from sweeps.trial import source_hash
@@ -109,7 +109,7 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
     before = load_resolved(paths)
     if not overrides:
         return before, manifest
-    spec = load_spec(resolved, overrides)
+    spec = with_keep(load_spec(resolved, overrides), before.keep)
     refuse_changes([line for line in before.difference(spec) if not _changeable(line)], paths)
     return spec, manifest
 

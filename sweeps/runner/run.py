@@ -11,7 +11,7 @@ from sweeps.controller import Controller, Observer
 from sweeps.engines import Engine
 from sweeps.errors import DiskFullError, UsageError
 from sweeps.finals import finalise
-from sweeps.paths import RunPaths
+from sweeps.paths import RunPaths, shown
 from sweeps.results import TableWriter, Winner, journal_stamp
 from sweeps.runner.checks import check_gpus, check_runnable, refuse_inside_import, with_absolute_storage
 from sweeps.runner.code import settle_source
@@ -35,7 +35,7 @@ from sweeps.runner.parts import open_controller, open_engine, open_study
 from sweeps.runner.room import clear_asides, require_start, system_refusals
 from sweeps.runner.state import Run
 from sweeps.runner.trust import code_places
-from sweeps.spec import load_spec
+from sweeps.spec import load_spec, with_keep
 from sweeps.study import read_end, read_records
 
 DEFAULT_RESULTS = Path("results")
@@ -78,6 +78,7 @@ def run(
         settle_edit(paths)
         if has_begun(paths):
             before, manifest = read_folder(paths)
+            spec = with_keep(spec, before.keep)
             refuse_changes(before.difference(spec), paths)
             manifest = found_from_here(recorded_places(paths, manifest), search_path(spec))
         else:
@@ -166,6 +167,8 @@ def _found(
     if edit is not None:
         spec, change = read_edit(paths, spec, Path(edit), overrides)
     places, notes = code_places(paths, spec)
+    if edit is not None and change is None:
+        notes.append(f"nothing was edited: {edit} says what {shown(paths.root)} holds already")
     places = places if edit is None else [*places, *search_path(spec)]
     manifest = found_from_here(recorded_places(paths, manifest), places)
     return Run(spec, paths, manifest, address, change, notes=notes)

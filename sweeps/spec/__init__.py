@@ -16,7 +16,7 @@ from sweeps.spec.model import (
 )
 from sweeps.spec.schema import json_schema
 from sweeps.spec.spec import SweepSpec
-from sweeps.spec.stored import load_resolved
+from sweeps.spec.stored import load_resolved, with_keep
 
 __all__ = [
     "Budget",
@@ -32,4 +32,5 @@ __all__ = [
     "json_schema",
     "load_resolved",
     "load_spec",
+    "with_keep",
 ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from sweeps.errors import CorruptStudyError, SpecError
 from sweeps.paths import RunPaths, shown
 from sweeps.spec.load import load_spec
+from sweeps.spec.model import Keep
 from sweeps.spec.spec import SweepSpec
 
 _LAST_KEY = "export"  # of what is written, in every version: half a file may be a valid one otherwise
 
 
 def load_resolved(paths: RunPaths) -> SweepSpec:
-    """What `sweep run` wrote as ``resolved.yaml``.
+    """What `sweep run` wrote as ``resolved.yaml``. Before there was `keep` everything was kept.
 
     Raises:
         CorruptStudyError: it is not there, or not what was written.
@@ -22,7 +23,12 @@ def load_resolved(paths: RunPaths) -> SweepSpec:
         raise _damaged(paths, error.problems[0]) from error
     if _LAST_KEY not in spec.model_fields_set:
         raise _damaged(paths, f"{_LAST_KEY}, its last key, is missing")
-    return spec
+    return with_keep(spec, Keep(all=True))
+
+
+def with_keep(spec: SweepSpec, keep: Keep) -> SweepSpec:
+    """``spec`` with ``keep`` where its file says nothing of it: no checkpoint is removed unasked."""
+    return spec if "keep" in spec.model_fields_set else spec.model_copy(update={"keep": keep})
 
 
 def _damaged(paths: RunPaths, problem: str) -> CorruptStudyError:

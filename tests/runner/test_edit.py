@@ -81,8 +81,9 @@ def test_the_difference_is_told_and_the_old_files_are_kept(toy):
     events = [json.loads(line) for line in (toy.folder / "events.jsonl").read_text().splitlines()]
     assert [event["outside"] for event in events if event["event"] == "Edited"] == [[2, 3]]
     told.clear()
-    sweeps.resume(toy.folder, edit=file, observers=[told.append])
+    again = runner.resume(toy.folder, edit=file, observers=[told.append])
     assert not any(isinstance(event, Edited) for event in told), "nothing differs any more"
+    assert f"nothing was edited: {file} says what results/toy holds already" in again.notes
     toy.edit()  # back again: all trials are inside, the second edit's predecessors are kept too
     assert outside(sweeps.load(toy.folder)) == []
     assert (toy.folder / "study.journal.2").exists() and not (toy.folder / "edit").exists()

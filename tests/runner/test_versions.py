@@ -53,6 +53,33 @@ def test_it_is_migrated_after_a_backup_and_goes_on(old):
     sweeps.check_invariants(old.folder)
 
 
+def edit_with_the_same_keep(old):
+    file = old.spec("edited.yaml", enqueue=None, test="toy:test", budget={"trials": 5})
+    return sweeps.resume(old.folder, edit=file)
+
+
+@pytest.mark.parametrize(
+    "go_on",
+    [
+        lambda old: sweeps.resume(old.folder, {"budget.trials": 5}),
+        lambda old: sweeps.run(old.path / "toy.yaml"),
+        edit_with_the_same_keep,
+    ],
+)
+def test_it_keeps_the_checkpoints_that_it_has(old, go_on):
+    """There was no `keep` then, and a file that says nothing of it removes nothing."""
+    kept = [old.folder / f"trials/000{n}/{name}" for n in (1, 2) for name in ("best.pt", "last.pt")]
+    for path in kept:
+        path.write_bytes(b"of version 1")
+    before = sweeps.load(old.folder)
+    for _ in range(2):
+        after = go_on(old)
+    assert before.spec.keep.all and after.spec.keep.all
+    assert all(path.read_bytes() == b"of version 1" for path in kept)
+    sweeps.resume(old.folder, {"keep.all": False, "keep.top": 1})
+    assert not any(path.exists() for path in kept)
+
+
 def test_it_can_be_edited_at_once(old):
     narrow = {"x": {"min": 0.4, "max": 1.0}, "kind": {"values": ["a", "b"]}}
     edited = old.edit(parameters=narrow, enqueue=None, test="toy:test", budget={"trials": 4})
