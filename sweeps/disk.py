@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps.errors import CheckpointSpaceError, DiskFullError
-from sweeps.paths import shown
+from sweeps.paths import shown, write_aside
 
 RESERVE = 50_000_000  # bytes that stay free, for the study and the tables
 _SHARE = 20  # of a small file system the reserve is a twentieth
 # EFBIG: a limit on the size of files (ulimit -f); all three say that nothing more fits.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LONGEST_CHAIN = 20  # of errors raised from each other
+_PROBE = 1 << 16  # bytes, which fit wherever more than a last block is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,37 @@ def full_disk(error: BaseException | None) -> OSError | CheckpointSpaceError | D
             return error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return None
+
+
+def full_results(
+    error: BaseException, folders: Sequence[Path]
+) -> OSError | CheckpointSpaceError | DiskFullError | None:
+    """As `full_disk`, for code that writes elsewhere too: None unless it was a file in one of ``folders``
+    that did not fit, or nothing more fits there.
+    """
+    full = full_disk(error)
+    if not isinstance(full, OSError) or any(is_of(full, f) or _nothing_fits(f) for f in folders):
+        return full
+    return None
+
+
+def is_of(error: OSError, folder: Path) -> bool:
+    """Whether it names a file in ``folder``."""
+    return isinstance(error.filename, str) and Path(error.filename).absolute().is_relative_to(folder)
+
+
+def _nothing_fits(folder: Path) -> bool:
+    """Found out by writing: of a quota, or of files that are all in use, the free space tells nothing."""
+    space = Space.at(folder)
+    if space is not None and space.free < space.reserve:
+        return True
+    aside = folder / f".probe.{os.getpid()}.tmp"
+    try:
+        write_aside(aside, bytes(_PROBE), aside)
+        aside.unlink()
+    except OSError as error:
+        return error.errno in _FULL
+    return False
 
 
 def full_disk_message(error: OSError | CheckpointSpaceError | DiskFullError, directory: Path) -> str:

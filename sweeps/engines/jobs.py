@@ -23,7 +23,7 @@ def run_job(job: Job, search_path: Sequence[Path], device: str) -> JobResult:
     except KeyboardInterrupt:
         result = JobResult(None, Interrupted())
     except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary round the user's code
-        outcome = describe(error, job.spec.directory)
+        outcome = describe(error, job.spec.directory, job.bundle)
         print_traceback(outcome)
         result = JobResult(None, outcome)
     end_if_forked(process, result.outcome)

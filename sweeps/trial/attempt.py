@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from sweeps.disk import full_disk, full_disk_message
+from sweeps.disk import full_disk, full_disk_message, full_results
 from sweeps.errors import Infeasible
 from sweeps.messages import Died, Interrupted, Outcome, Raised, Returned, TrialSpec
 from sweeps.trial.rng import rank_seed, seed_everything
@@ -59,7 +59,7 @@ def _closed(trial: Trial, outcome: Outcome) -> Outcome:
     try:
         trial.close(finished=isinstance(outcome, Returned))
     except OSError as error:
-        return describe(error, trial.directory)
+        return disk_outcome(error, trial.directory) or describe(error, trial.directory)
     return outcome
 
 
@@ -79,11 +79,23 @@ def print_traceback(outcome: Raised) -> None:
             raise
 
 
-def describe(error: BaseException, directory: Path) -> Raised:
-    """One line and the user's frames of an exception, however odd it is; ``directory`` is the trial's."""
+def disk_outcome(error: BaseException | None, directory: Path) -> Raised | None:
+    """The outcome where a file of ours in a trial's ``directory`` met a full disk; None for other errors."""
     full = full_disk(error)
+    if full is None:
+        return None
+    return Raised("disk", _utf8(full_disk_message(full, directory))[:_MESSAGE_CHARACTERS])
+
+
+def describe(error: BaseException, directory: Path, *others: Path) -> Raised:
+    """One line and the user's frames of an exception, however odd it is.
+
+    ``directory``, the trial's, and ``others`` are where we write: where these have no room, the code is not
+    to blame. For what it fills up elsewhere it is.
+    """
+    full = disk_outcome(full_results(error, (directory, *others)), directory)
     if full is not None:
-        return Raised("disk", _utf8(full_disk_message(full, directory))[:_MESSAGE_CHARACTERS])
+        return full
     frames = error.__traceback__.tb_next if error.__traceback__ else None
     report = traceback.TracebackException(type(error), error, frames)
     text = f"called sys.exit({report})" if isinstance(error, SystemExit) else _one_line(report, error)

@@ -47,6 +47,8 @@ def train(trial):
             trial.record(weights=3)
         if now and act == "log.txt":
             print("x" * 10_000)
+        if act == "elsewhere" and trial.number == 1:
+            Path("/dev/full").write_bytes(b"a cache of the function's own")
         if now and act == "best.pt":
             limit(20_000)
         trial.report(val_loss=trial.config.x + 1 / epoch)
@@ -170,6 +172,15 @@ def test_a_checkpoint_that_did_not_fit_although_it_should(toy, monkeypatch, writ
         ended = stopped(run("toy.yaml"), f"trials/0001/{writer}: cannot be written: File too large")
     monkeypatch.setenv("ACT", "no more")
     goes_on(toy, ended)
+
+
+def test_a_full_disk_elsewhere_is_an_error_of_the_function(toy, monkeypatch):
+    monkeypatch.setenv("ACT", "elsewhere")
+    result = run("toy.yaml", ["epochs=2"])
+    assert (result.exit_code, result.states) == (3, {"COMPLETE": 2, "FAILED": 1})
+    trial = sweeps.load(toy.root).trials.loc[1]
+    assert trial["stop_reason"] == "error" and "No space left on device" in trial["error"]
+    assert "a cache of the function's own" in toy.trial(1).log.read_text()  # the line of its traceback
 
 
 def test_the_drivers_own_files(toy):

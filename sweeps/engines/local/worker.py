@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sweeps.disk import full_disk
 from sweeps.engines.base import Job, JobResult
 from sweeps.engines.jobs import run_job
 from sweeps.engines.local.channel import LinkChannel
@@ -29,7 +28,7 @@ from sweeps.errors import TargetError
 from sweeps.messages import IMPORTING, Outcome, Raised, TrialSpec
 from sweeps.paths import TrialPaths
 from sweeps.trial import Trial, load_function, run_attempt
-from sweeps.trial.attempt import describe
+from sweeps.trial.attempt import disk_outcome
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -170,9 +169,10 @@ class _Worker:
 
 def _of_the_disk(error: OSError, spec: TrialSpec) -> Raised:
     """The outcome where a log could not be written; raises ``error`` if it is another one."""
-    if full_disk(error) is None:
+    outcome = disk_outcome(error, spec.directory)
+    if outcome is None:
         raise error
-    return describe(error, spec.directory)
+    return outcome
 
 
 def _explain(error: TargetError) -> str:
