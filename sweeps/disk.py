@@ -15,6 +15,13 @@ RESERVE = 50_000_000  # bytes that stay free, for the study and the tables
 _SHARE = 20  # of a small file system the reserve is a twentieth
 # EFBIG: a limit on the size of files (ulimit -f); all three say that nothing more fits.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FIXES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or have the quota raised",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EACCES: "give yourself the right to write there",
+    errno.EPERM: "give yourself the right to write there",
+}
 _LONGEST_CHAIN = 20  # of errors raised from each other
 _PROBE = 1 << 16  # bytes, which fit wherever more than a last block is left
 
@@ -38,8 +45,10 @@ class Space:
         )
 
 
-def require_space(root: Path, largest: int) -> None:
+def require_space(root: Path, largest: int, fix: str) -> None:
     """Before a sweep starts in ``root``: the reserve, or another checkpoint like the ``largest`` (bytes).
+
+    ``fix`` is what a person is told to do.
 
     Raises:
         DiskFullError: there is less.
@@ -49,7 +58,7 @@ def require_space(root: Path, largest: int) -> None:
         return
     raise DiskFullError(
         f"{shown(root)}: at least {bytes_shown(needed)} must be free where results are written, and "
-        f"{bytes_shown(space.free)} are: free some space there, or choose another place with --results"
+        f"{bytes_shown(space.free)} are: {fix}"
     )
 
 
@@ -63,7 +72,7 @@ def require_room(checkpoint: Path, size: int) -> None:
     if space is not None and space.free < size + space.reserve:
         raise CheckpointSpaceError(
             f"{shown(checkpoint)}: a checkpoint must leave {bytes_shown(space.reserve)} of the disk free; it "
-            f"has {bytes_shown(size)}, and {bytes_shown(space.free)} are free"
+            f"has {bytes_shown(size)}, and {bytes_shown(space.free)} are free; free some space"
         )
 
 
@@ -111,16 +120,18 @@ def _nothing_fits(folder: Path) -> bool:
     return False
 
 
-def full_disk_message(error: OSError | CheckpointSpaceError | DiskFullError, directory: Path) -> str:
-    """One line: which file, the rule it broke, how much is free. ``directory`` is where an error without a
-    file name came from.
+def disk_message(error: OSError | CheckpointSpaceError | DiskFullError, directory: Path) -> str:
+    """One line on a disk that is full or fails: which file, what was refused, the free space, and the fix.
+
+    ``directory`` is where an error without a file name came from.
     """
     if not isinstance(error, OSError):
         return str(error)
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else directory
-    space = Space.at(path.absolute())
+    space = Space.at(path.absolute()) if error.errno == errno.ENOSPC else None
     free = "" if space is None else f" ({bytes_shown(space.free)} are free)"
-    return f"{shown(path)}: cannot be written: {error.strerror or error}{free}"
+    fix = _FIXES.get(error.errno or 0, "see to that disk, and that it can be written to")
+    return f"{shown(path)}: cannot be written: {error.strerror or error}{free}; {fix}"
 
 
 def bytes_shown(size: int) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sweeps.disk import full_disk, full_disk_message
+from sweeps.disk import disk_message, full_disk
 from sweeps.errors import DiskFullError, RefusedError, SweepError, UsageError
 from sweeps.paths import RunPaths, shown
 from sweeps.results.attempts import attempts_table
@@ -174,7 +174,7 @@ class Results:
 def _of_the_disk(error: OSError, target: Path) -> SweepError:
     full = full_disk(error)
     if full is not None:
-        return DiskFullError(f"{full_disk_message(full, target)}: free some space, and do the same again")
+        return DiskFullError(f"{disk_message(full, target)}, and do the same again")
     return UsageError(
         f"{shown(target)}: the bundle must go to a folder that can be written: {error.strerror}; name another"
     )

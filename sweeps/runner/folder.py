@@ -68,9 +68,10 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
     except OSError as error:
         if full_disk(error) is not None:
             raise
+        begun = "make it writable, or go on with a copy of it"
+        fix = begun if is_sweep(paths) else "choose another with --results"
         raise UsageError(
-            f"{shown(paths.root)}: results must go to a folder that can be written: {error.strerror}; "
-            "choose another with --results"
+            f"{shown(paths.root)}: results must go to a folder that can be written: {error.strerror}; {fix}"
         ) from error
 
 

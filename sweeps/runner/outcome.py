@@ -54,7 +54,7 @@ def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | N
         run.notes.append(f"interrupted; to go on: {resume}")
         return None, 130
     if controller.end_reason == "disk":
-        run.notes.append(_free_space(run, controller.halt_message or "the disk is full"))
+        run.notes.append(f"{controller.halt_message}, and go on: {resume}")
         return None, DiskFullError.exit_code
     if controller.end_reason == controller.halt_reason:
         run.notes.append(f"stopped by the {controller.halt_reason}; to go on when that is mended: {resume}")
@@ -97,13 +97,11 @@ def stopped_by_disk(run: Run, controller: Controller, error: OSError | DiskFullE
     spec = run.spec
     records = read_records(run.paths, spec.name, spec.metric.goal, spec.storage)
     ended: Counter[str] = Counter(record.state if record.ended else "INTERRUPTED" for record in records)
-    message = controller.halt_message or _trouble(run, error)
-    notes = (*run.notes, _free_space(run, message))
+    trouble = _trouble(run, error)
+    if controller.halt_reason == "disk":  # a trial met it first
+        trouble = controller.halt_message or trouble
+    notes = (*run.notes, f"{trouble}, and go on: sweep resume {shown(run.paths.root)}")
     return RunResult(run.paths.root, spec, "disk", dict(ended), DiskFullError.exit_code, notes=notes)
-
-
-def _free_space(run: Run, message: str) -> str:
-    return f"{message}; free some space, and go on: sweep resume {shown(run.paths.root)}"
 
 
 def result_of(

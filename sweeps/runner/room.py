@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sweeps.disk import full_disk, full_disk_message, require_space
+from sweeps.disk import disk_message, full_disk, is_of, require_space
 from sweeps.errors import DiskFullError, UsageError
 from sweeps.paths import RunPaths
+from sweeps.runner.folder import is_sweep
 
 _NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)  # so a disk that fails, too
 
 
 def require_start(paths: RunPaths) -> None:
@@ -21,7 +23,8 @@ def require_start(paths: RunPaths) -> None:
     Raises:
         DiskFullError: there is not.
     """
-    require_space(paths.root, _largest_checkpoint(paths.trials))
+    elsewhere = "" if is_sweep(paths) else ", or choose another place with --results"
+    require_space(paths.root, _largest_checkpoint(paths.trials), f"free some space there{elsewhere}")
 
 
 def _largest_checkpoint(trials: Path) -> int:
@@ -51,23 +54,19 @@ def system_refusals(paths: RunPaths) -> Iterator[None]:
         message = disk_trouble(error, paths)
         if message is None:
             raise
-        raise DiskFullError(f"{message}: free some space, and do the same again") from error
+        raise DiskFullError(f"{message}, and do the same again") from error
 
 
 def disk_trouble(error: Exception, paths: RunPaths) -> str | None:
-    """One line on a disk that is full, or does not take a file of this sweep; None for other errors."""
+    """One line on a disk that is full, or does not take a file of this sweep, and the fix; None for other
+    errors.
+    """
     full = full_disk(error)
     if full is not None:
-        return full_disk_message(full, paths.root)
-    if isinstance(error, OSError) and _is_of(error, paths.root):
-        return full_disk_message(error, paths.root)
+        return disk_message(full, paths.root)
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and is_of(error, paths.root):
+        return disk_message(error, paths.root)
     return None
-
-
-def _is_of(error: OSError, root: Path) -> bool:
-    """Whether it is about a file in ``root`` that cannot be written: a disk that fails becomes read-only."""
-    named = isinstance(error.filename, str) and Path(error.filename).absolute().is_relative_to(root)
-    return named and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
 def _too_few_files(error: OSError) -> str:

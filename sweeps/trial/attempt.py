@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from sweeps.disk import full_disk, full_disk_message, full_results
+from sweeps.disk import disk_message, full_disk, full_results
 from sweeps.errors import Infeasible
 from sweeps.messages import Died, Interrupted, Outcome, Raised, Returned, TrialSpec
 from sweeps.trial.rng import rank_seed, seed_everything
@@ -84,7 +84,7 @@ def disk_outcome(error: BaseException | None, directory: Path) -> Raised | None:
     full = full_disk(error)
     if full is None:
         return None
-    return Raised("disk", _utf8(full_disk_message(full, directory))[:_MESSAGE_CHARACTERS])
+    return Raised("disk", _utf8(disk_message(full, directory))[:_MESSAGE_CHARACTERS])
 
 
 def describe(error: BaseException, directory: Path, *others: Path) -> Raised:

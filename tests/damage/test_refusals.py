@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -15,18 +16,28 @@ from sweeps.errors import UsageError
 from sweeps.runner import resume, run
 
 
+@contextlib.contextmanager
+def bound(folder):
+    """``folder`` as a mount of its own."""
+    mount = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, text=True)
+    if mount.returncode:
+        pytest.skip(f"mounting is not permitted here: {mount.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def make_read_only(folder):
+    subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+
+
 @pytest.fixture
 def read_only(toy):
     """The results folder, as it looks on a file system that cannot be written to."""
-    root = toy.root.parent
-    bound = subprocess.run(["mount", "--bind", root, root], capture_output=True, text=True)
-    if bound.returncode:
-        pytest.skip(f"mounting is not permitted here: {bound.stderr.strip()}")
-    try:
-        subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
+    with bound(toy.root.parent):
+        make_read_only(toy.root.parent)
         yield toy
-    finally:
-        subprocess.run(["umount", root], check=True)
 
 
 def test_a_read_only_folder_is_read(read_only, sweep):
@@ -40,11 +51,30 @@ def test_a_read_only_folder_is_read(read_only, sweep):
         ("run", "toy.yaml", "--fresh"),
     ):
         code, said = sweep(*arguments)
-        assert code == 2 and rule in said, said
+        assert code == 2 and f"{rule}; make it writable, or go on with a copy of it" in said, said
     code, said = sweep("run", "toy.yaml", "--set", "name=other")
-    assert code == 2 and rule in said
+    assert code == 2 and f"{rule}; choose another with --results" in said
     code, said = sweep("export", "toy", "results/bundle")
     assert code == 2 and "the bundle must go to a folder that can be written" in said
+
+
+def test_a_disk_that_becomes_read_only_under_way_is_not_said_to_be_full(toy):
+    mounted_over = contextlib.ExitStack()
+
+    def fails(event):
+        if isinstance(event, TrialStarted) and event.number == 4:
+            mounted_over.enter_context(bound(toy.trials))
+            make_read_only(toy.trials)
+
+    with mounted_over:
+        result = resume(toy.root, ["budget.trials=6"], observers=[fails])
+    assert (result.exit_code, result.reason) == (6, "disk")
+    (note,) = result.notes
+    assert note == (
+        "results/toy/trials/0004: cannot be written: Read-only file system; see to that disk, and that it "
+        "can be written to, and go on: sweep resume results/toy"
+    )
+    assert resume(toy.root).states == {"COMPLETE": 6}
 
 
 def test_too_few_files_for_the_workers_are_found_out_before_anything_is_made(toy):

@@ -17,7 +17,7 @@ import pytest
 
 import sweeps
 from sweeps import runner
-from sweeps.controller import SweepEnded
+from sweeps.controller import SweepEnded, SweepHalted
 from sweeps.engines.ray.storage import Storage
 from sweeps.errors import DiskFullError
 from sweeps.paths import RunPaths
@@ -49,6 +49,8 @@ def train(trial):
             print("x" * 10_000)
         if act == "elsewhere" and trial.number == 1:
             Path("/dev/full").write_bytes(b"a cache of the function's own")
+        if act == "failure":
+            raise ValueError("no good")
         if now and act == "best.pt":
             limit(20_000)
         trial.report(val_loss=trial.config.x + 1 / epoch)
@@ -158,7 +160,10 @@ def test_a_file_system_that_fills_up(toy, monkeypatch, writer):
         observers = [fill_at_the_end] if writer == "tables" else []
         ended = stopped(run("toy.yaml", observers=observers), NAMED[writer])
         assert len(ended) == (3 if writer in ("tables", "test.json") else 1)
-        with pytest.raises(DiskFullError, match=r"results/toy: at least 5.\.4 kB must be free.* and 0 B are"):
+        with pytest.raises(
+            DiskFullError,
+            match=r"results/toy: at least 5.\.4 kB must be free.* 0 B are: free some space there$",
+        ):
             resume(toy.root)
         (toy.root.parent / "filler").unlink()
         monkeypatch.setenv("ACT", "no more")
@@ -181,6 +186,23 @@ def test_a_full_disk_elsewhere_is_an_error_of_the_function(toy, monkeypatch):
     trial = sweeps.load(toy.root).trials.loc[1]
     assert trial["stop_reason"] == "error" and "No space left on device" in trial["error"]
     assert "a cache of the function's own" in toy.trial(1).log.read_text()  # the line of its traceback
+
+
+def test_of_a_disk_and_a_breaker_the_disk_is_told(toy, monkeypatch):
+    monkeypatch.setenv("ACT", "failure")
+
+    def no_more(event):
+        if isinstance(event, SweepHalted):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+
+    with files_of_at_most(resource.getrlimit(resource.RLIMIT_FSIZE)[0]):
+        result = run("toy.yaml", ["breaker.in_a_row=2"], observers=[no_more])
+    assert (result.exit_code, result.reason) == (6, "disk")
+    (note,) = result.notes
+    assert note.endswith(
+        "study.journal: cannot be written: File too large; raise the limit on the size of files (ulimit -f), "
+        "and go on: sweep resume results/toy"
+    )
 
 
 def test_the_drivers_own_files(toy):

@@ -130,17 +130,21 @@ class Storage:
                 return operation()
             except (OSError, ArrowException) as error:
                 if full_disk(error) is not None:
-                    raise DiskFullError(self._refused(error)) from error
+                    raise self._refusal(error) from error
                 time.sleep(seconds)
         try:
             return operation()
         except (OSError, ArrowException) as error:
-            kind = SweepError if full_disk(error) is None else DiskFullError
-            raise kind(f"{self._refused(error)}; check the address and the rights") from error
+            raise self._refusal(error) from error
 
-    def _refused(self, error: Exception) -> str:
+    def _refusal(self, error: Exception) -> SweepError:
         text = " ".join(str(error).split())[:300]
-        return f"storage_path must be a folder that every node can write to, and {self._uri} is not: {text}"
+        refused = (
+            f"storage_path must be a folder that every node can write to, and {self._uri} is not: {text}"
+        )
+        if full_disk(error) is not None:
+            return DiskFullError(f"{refused}; free some space there")
+        return SweepError(f"{refused}; check the address and the rights")
 
 
 def hand_over_stored(storage: Storage, parent: TrialPaths, child: TrialPaths) -> None:

@@ -58,7 +58,8 @@ class SharedWorkspace:
         if not spec.directory.parent.is_dir():
             raise UsageError(
                 f"every node must see the results folder, and one does not see {spec.directory.parent}: put "
-                "it on a shared file system (--results), or give storage_path: a place that all nodes reach"
+                "it on a shared file system (sweep run --results), or give storage_path: a place that all "
+                "nodes reach"
             )
         return spec
 
