@@ -12,10 +12,11 @@ from sweeps.errors import CorruptStudyError
 from sweeps.messages import Goal
 from sweeps.paths import RunPaths
 from sweeps.study.checked import replayed
+from sweeps.study.database import open_database
 from sweeps.study.journal import ReadOnlyBackend
 from sweeps.study.lock import is_locked
 from sweeps.study.record import TrialRecord
-from sweeps.study.store import open_database, stored_records, study_attributes, study_name
+from sweeps.study.store import stored_records, study_attributes, study_name
 from sweeps.study.whole import ended_trials, refuse_lost
 from sweeps.urls import require_database
 

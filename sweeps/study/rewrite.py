@@ -22,6 +22,7 @@ from sweeps.messages import Goal
 from sweeps.paths import RunPaths, replace_file
 from sweeps.space import Space
 from sweeps.space.distributions import distribution, to_optuna
+from sweeps.study.database import open_database
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.reader import find_stored
 from sweeps.study.record import TrialRecord
@@ -29,7 +30,6 @@ from sweeps.study.store import (
     OPTUNA_STATES,
     STUDY_VERSION,
     create_study,
-    open_database,
     stored_attributes,
     stored_records,
 )

@@ -12,7 +12,6 @@ epoch must overwrite its value. What a population decides stands in attributes o
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -21,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages._cached_storage import _CachedStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.errors import CorruptStudyError, RefusedError, UsageError
+from sweeps.errors import CorruptStudyError, RefusedError
 from sweeps.messages import Goal
 from sweeps.paths import RunPaths
 from sweeps.strictjson import parse_object
 from sweeps.study.checked import attributes_of, checked_progress, checked_source, replayed
+from sweeps.study.database import open_database
 from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
 from sweeps.study.record import TrialRecord, best_of
@@ -305,28 +304,3 @@ def create_study(storage: BaseStorage, name: str, goal: Goal) -> int:
     study_id = storage.create_new_study([direction], study_name=name)
     storage.set_study_user_attr(study_id, "sweeps", {"version": STUDY_VERSION, "elapsed": 0.0, "ended": None})
     return study_id
-
-
-def open_database(url: str, *, to_write: bool = True) -> BaseStorage:
-    """Optuna's storage for ``url``; only one that is opened ``to_write`` gets Optuna's tables if it has none.
-
-    Raises:
-        UsageError: no such database, no driver, or no connection.
-    """
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from sweeps.urls import driver_url, mask_password
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    address = driver_url(url)
-    try:
-        if to_write:
-            return optuna.storages.get_storage(address)
-        # It may be no study's database at all: a folder names what it likes.
-        return _CachedStorage(RDBStorage(address, skip_table_creation=True))
-    except (SQLAlchemyError, ImportError, ValueError) as error:
-        cause = mask_password(str(error.__cause__ or error).strip().splitlines()[0])
-        raise UsageError(
-            f"storage: cannot open {mask_password(url)}: {cause}; check the address, the rights, and that "
-            'the database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'
-        ) from error

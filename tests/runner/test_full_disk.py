@@ -7,6 +7,7 @@ files (ulimit -f) where a single file has to fail, or one that was seen to fit.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import subprocess
@@ -28,8 +29,8 @@ import contextlib, os, resource
 from pathlib import Path
 import torch
 
-def fill():
-    with open("results/filler", "ab", buffering=0) as file, contextlib.suppress(OSError):
+def fill(path="results/filler"):
+    with open(path, "ab", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
 
@@ -43,6 +44,8 @@ def train(trial):
         now = (trial.number, epoch) == (1, 1 if act == "metrics.jsonl" else 2)
         if now and act in ("metrics.jsonl", "study.journal", "a checkpoint", "facts.json", "log.txt"):
             fill()
+        if now and "/" in act:
+            fill(act)
         if now and act == "facts.json":
             trial.record(weights=3)
         if now and act == "log.txt":
@@ -221,6 +224,20 @@ def test_the_drivers_own_files(toy):
             runner.test(toy.root)
     assert len(ended) == 1
     goes_on(toy, ended, budget=1)
+
+
+def test_a_database_whose_disk_fills_up(toy, monkeypatch):
+    monkeypatch.setenv("ACT", "elsewhere/filler")
+    elsewhere = toy.root.parent.with_name("elsewhere")
+    storage = f"storage=sqlite:///{elsewhere}/study.db"
+    with mounted(elsewhere):
+        named = "elsewhere/study.db, which refuses it: database or disk is full; free some space there"
+        ended = stopped(run("toy.yaml", [storage, "epochs=3"]), named)
+        assert len(ended) == 1
+        (elsewhere / "filler").unlink()
+        monkeypatch.setenv("ACT", "no more")
+        goes_on(toy, ended)
+        gc.collect()  # readers' connections
 
 
 def test_a_storage_that_is_full(toy):

@@ -15,7 +15,7 @@ import urllib.request
 import optuna
 import pytest
 
-from sweeps.errors import CorruptStudyError, LockedError, RefusedError, UsageError
+from sweeps.errors import CorruptStudyError, LockedError, RefusedError, SweepError, UsageError
 from sweeps.paths import RunPaths
 from sweeps.study import RunLock, is_locked, read_records
 from tests.controller.harness import BASE, drain, opened, write_spec
@@ -204,6 +204,26 @@ def test_a_database_holds_the_same_study(tmp_path, url):
     stored = read_records(paths, name, "minimize", url)
     assert [(r.number, r.state, r.params, r.values) for r in stored] == live
     assert len(live) == 6
+
+
+@pytest.mark.skipif("SWEEPS_TEST_POSTGRESQL" not in os.environ, reason="SWEEPS_TEST_POSTGRESQL is not set")
+def test_a_database_that_is_lost_under_way_is_named_and_the_sweep_goes_on(tmp_path):
+    import psycopg
+
+    url = os.environ["SWEEPS_TEST_POSTGRESQL"]
+    name = f"lost-{os.getpid()}"
+    options = (f"storage={url}?application_name={name}", "budget.trials=2")
+    spec = write_spec(tmp_path, BASE.replace("name: toy", f"name: {name}"), options)
+    with opened(tmp_path, spec) as controller:
+        controller.ask()
+        with psycopg.connect(url) as connection:
+            ended = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s"
+            connection.execute(ended, (name,))
+        with pytest.raises(SweepError, match=r"storage: .* terminating connection.*`sweep resume` goes on"):
+            controller.report(0, 1, 1, {"val_loss": 3.0})
+    with opened(tmp_path, spec) as controller:
+        drain(controller)
+        assert [record.state for record in controller.records] == ["COMPLETE"] * 2
 
 
 def test_two_folders_share_a_database_and_no_trials(tmp_path):
