@@ -44,6 +44,8 @@ def open_controller(
         if isinstance(event, Ticked):
             writer.refresh(store.records, journal_stamp(run.paths))
 
+    checkpoints = shelf(run.settings, run.paths)
+    stack.callback(checkpoints.close)
     run.observers[:0] = [log, refresh]
     for event, observe in itertools.product(run.early, run.observers):
         observe(event)
@@ -56,6 +58,6 @@ def open_controller(
         run.observers,
         hand_over=hand_over(run.settings),
         source=run.manifest.source,
-        shelf=shelf(run.settings, run.paths),
+        shelf=checkpoints,
     )
     return controller, writer

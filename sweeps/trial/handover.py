@@ -34,7 +34,10 @@ class Shelf(Protocol):
         """The trials of which any checkpoint is there."""
 
     def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
-        """Remove the checkpoints of ``trial``, and with ``but_best`` all but its ``best.pt``."""
+        """Remove the checkpoints of ``trial``, and with ``but_best`` all but its ``best.pt``; in time."""
+
+    def close(self) -> None:
+        """Have removed what there was to remove."""
 
 
 def link_checkpoint(parent: TrialPaths, child: TrialPaths) -> None:
@@ -77,6 +80,9 @@ class FolderShelf:
         for path in discarded(trial, but_best=but_best):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """All is removed at once."""
 
 
 def discarded(trial: TrialPaths, *, but_best: bool) -> Iterator[Path]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import subprocess
+import time
 
 import pytest
 
@@ -125,9 +128,37 @@ def test_checkpoints_in_a_storage_follow_the_same_rule(toy, tmp_path):
     assert set(shelf.holding()) == {0, 1}
     shelf.discard(toy.trial(0), but_best=True)
     shelf.discard(toy.trial(1), but_best=False)
+    shelf.discard(toy.trial(1), but_best=False)  # again: nothing to do
+    shelf.close()
     left = sorted(str(p.relative_to(tmp_path / "store")) for p in tmp_path.rglob("store/trials/*/*"))
     assert left == ["trials/0000/best.pt", "trials/0000/best.pt.sha256"]
-    shelf.discard(toy.trial(1), but_best=False)  # again: nothing to do
+
+
+def test_nobody_waits_for_a_storage_that_fails_for_a_while(toy, tmp_path):
+    store = tmp_path / "store"
+    storage = Storage(store.as_uri())
+    storage.write("trials/0000/last.pt", b"checkpoint")
+    shelf = StoredShelf(storage)
+    with read_only(store):
+        begun = time.monotonic()
+        shelf.discard(toy.trial(0), but_best=False)
+        assert time.monotonic() - begun < 0.2
+        time.sleep(0.2)
+        assert (store / "trials/0000/last.pt").exists()
+    shelf.close()
+    assert not (store / "trials/0000/last.pt").exists()
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    mount = subprocess.run(["mount", "--bind", folder, folder], capture_output=True, text=True)
+    if mount.returncode:
+        pytest.skip(f"mounting is not permitted here: {mount.stderr.strip()}")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def test_what_is_no_trials_folder_is_no_hindrance(tmp_path):

@@ -13,6 +13,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -157,10 +158,14 @@ def hand_over_stored(storage: Storage, parent: TrialPaths, child: TrialPaths) ->
 
 
 class StoredShelf:
-    """`Shelf` within a storage."""
+    """`Shelf` within a storage. A thread removes: that takes requests, and tries again where one fails, and
+    the controller, who asks for it, must not wait.
+    """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._thread = ThreadPoolExecutor(1, "sweeps-shelf")
+        self._closing = False
 
     def holding(self) -> Collection[int]:
         with contextlib.suppress(SweepError):
@@ -170,12 +175,22 @@ class StoredShelf:
         return ()
 
     def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
+        self._thread.submit(self._discard, trial, but_best)
+
+    def close(self) -> None:
+        self._closing = True
+        self._thread.shutdown()
+
+    def _discard(self, trial: TrialPaths, but_best: bool) -> None:
         folder = f"trials/{trial.directory.name}"
-        with contextlib.suppress(SweepError):
+        try:
             there = set(self._storage.names(folder))
             for path in discarded(trial, but_best=but_best):
                 if (name := f"{folder}/{path.name}") in there:
                     self._storage.remove(name)
+        except SweepError:
+            if self._closing:  # nobody is kept waiting for a storage that is gone
+                self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class StoredCheckpoints:
