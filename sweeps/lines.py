@@ -9,12 +9,14 @@ from pathlib import Path
 
 
 class LineFile:
-    """The file at ``path``, open for appending; its one writer repairs its end first."""
+    """The file at ``path``, open for appending; its one writer repairs its end first. A new one is its
+    owner's alone.
+    """
 
-    def __init__(self, path: Path, mode: int = 0o666) -> None:
+    def __init__(self, path: Path) -> None:
         cut_torn_line(path)
         self._path = path
-        self._descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, mode)
+        self._descriptor = open_to_append(path)
 
     def append(self, data: bytes) -> None:
         """Write ``data``, whole lines, by one ``write``: a reader never meets two half lines.
@@ -38,6 +40,11 @@ class LineFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def open_to_append(path: Path) -> int:
+    """A descriptor of the file at ``path``, made if need be for its owner alone (0600)."""
+    return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 def cut_torn_line(path: Path) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from sweeps.lines import open_to_append
 from sweeps.paths import replace_file, rotated_path
 
 _LIBC = ctypes.CDLL(None)
@@ -90,7 +91,7 @@ class Tee:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._own = sys.stdout, sys.stderr
         self._out.terminal, self._err.terminal = prints_of_user_code(), sys.stderr
-        with open(path, "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
+        with open(open_to_append(path), "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
             self._out.log = self._err.log = log
             sys.stdout, sys.stderr = self._out, self._err
             try:
@@ -126,7 +127,7 @@ def line_buffered() -> None:
 
 def redirect_to(path: Path) -> None:
     """Send this process's output, that of C code and child processes included, to the end of ``path``."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    log = open_to_append(path)
     redirect(log)
     os.close(log)
 

@@ -19,7 +19,7 @@ class EventLog:
     """An observer that appends every event but epochs without a decision (those are in metrics.jsonl)."""
 
     def __init__(self, path: Path) -> None:
-        self._file = LineFile(path, mode=0o600)
+        self._file = LineFile(path)
 
     def __call__(self, event: Event) -> None:
         line = _line(event)

@@ -83,7 +83,7 @@ class SingleWriterBackend(BaseJournalBackend):
             raise OSError(self._failure.errno, self._failure.strerror, self._failure.filename)
         try:
             if self._file is None:
-                self._file = LineFile(self._path, mode=0o600)
+                self._file = LineFile(self._path)
             self._file.append(data)
         except OSError as error:
             self._failure = error

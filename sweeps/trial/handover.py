@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from sweeps.errors import CheckpointError
-from sweeps.paths import TrialPaths, aside_path, checksum_path, previous_path, replace_file, shown
+from sweeps.paths import (
+    TrialPaths,
+    aside_path,
+    checksum_path,
+    previous_path,
+    replace_file,
+    shown,
+    write_aside,
+)
 
 
 class HandOver(Protocol):
@@ -56,9 +63,7 @@ def link_checkpoint(parent: TrialPaths, child: TrialPaths) -> None:
         ) from error
     except OSError:
         aside = aside_path(target)
-        shutil.copyfile(parent.last, aside)
-        with open(aside, "rb") as file:
-            os.fsync(file.fileno())
+        write_aside(aside, parent.last.read_bytes(), target)
         aside.replace(target)
     digest = checksum_path(parent.last).read_bytes().partition(b" ")[0]  # the newest comes first
     replace_file(checksum_path(target), digest + f"  {target.name}\n".encode())

@@ -101,7 +101,15 @@ def test_a_new_folder_is_its_owners_alone_and_an_old_one_is_left_as_it_is(victim
 
     assert mode(victim.paths.root) == 0o700
     written = ("study.journal", "events.jsonl", "resolved.yaml", "manifest.json", "trials.csv", "lock")
-    assert {mode(victim.paths.root / name) for name in written} == {0o600}
+    trial = victim.paths.trial(0)
+    files = [
+        *(victim.paths.root / name for name in written),
+        trial.log,
+        trial.metrics,
+        trial.facts,
+        trial.best,
+    ]
+    assert {mode(path) for path in files} == {0o600}
     victim.paths.root.chmod(0o755)
     assert victim.sweep("resume", "victim").code == 3
     assert mode(victim.paths.root) == 0o755

@@ -20,6 +20,7 @@ from sweeps.engines.local.oom import OomCounter, death_of
 from sweeps.engines.local.supervisor import GRACE, KILL, TERMINATE, receive_status
 from sweeps.engines.slots import Slot
 from sweeps.engines.timeouts import Deadlines
+from sweeps.lines import open_to_append
 from sweeps.messages import TrialSpec
 from sweeps.paths import TrialPaths
 
@@ -64,7 +65,7 @@ class Member:
         """Keep what it printed so far in the log of its first trial."""
         if text := self.early_output():
             log.parent.mkdir(parents=True, exist_ok=True)
-            with open(log, "a", encoding="utf-8") as file:
+            with open(open_to_append(log), "a", encoding="utf-8") as file:
                 file.write(text)
         self.close_output()
 

@@ -26,6 +26,7 @@ from sweeps.engines.local.oom import OomCounter, death_of
 from sweeps.engines.local.starter import Started, Starter
 from sweeps.engines.local.supervisor import KILL, TERMINATE, receive_status
 from sweeps.engines.output import cap_log
+from sweeps.lines import open_to_append
 from sweeps.messages import Died, Outcome, Raised, TrialSpec
 from sweeps.paths import TrialPaths
 
@@ -227,7 +228,8 @@ def _log_failure(spec: TrialSpec, number: int, outcome: Raised | Died) -> None:
     """The trial's log has rank 0's output only."""
     paths = TrialPaths(spec.directory)
     trace = outcome.traceback if isinstance(outcome, Raised) else ""
-    with contextlib.suppress(OSError), open(paths.log, "a", encoding="utf-8") as log:  # its disk is full
+    # An OSError: the log's disk is full.
+    with contextlib.suppress(OSError), open(open_to_append(paths.log), "a", encoding="utf-8") as log:
         log.write(f"{trace}the trial failed with {outcome.message}: see {paths.rank_log(number).name}\n")
 
 

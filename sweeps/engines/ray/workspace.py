@@ -18,6 +18,7 @@ from typing import Protocol
 from sweeps.engines.output import cap_log
 from sweeps.engines.ray.storage import Storage, StoredCheckpoints
 from sweeps.errors import UsageError
+from sweeps.lines import open_to_append
 from sweeps.messages import TrialSpec
 from sweeps.paths import TrialPaths, replace_file
 
@@ -182,7 +183,7 @@ def receive(directory: Path, pieces: Sequence[Piece]) -> None:
         if piece.whole:
             replace_file(path, piece.data, durable=False)
         else:
-            with open(path, "ab") as file:
+            with open(open_to_append(path), "ab") as file:
                 file.write(piece.data)
-    TrialPaths(directory).log.touch()  # as a worker beside the driver would have made it
+    TrialPaths(directory).log.touch(0o600)  # as a worker beside the driver would have made it
     cap_log(TrialPaths(directory).log)
