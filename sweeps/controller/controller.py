@@ -326,9 +326,9 @@ class Controller:
 
     def _settle(self, record: TrialRecord, verdict: Verdict) -> bool:
         """Give the trial its state, or a place in the queue; returns whether it goes on in this run."""
-        if verdict.again:
+        if lost := verdict.again:
             verdict = bound_losses(record, verdict)
-        failed = verdict.state == "FAILED"
+        failed = verdict.state == "FAILED" and not lost  # one lost too often is not tried again
         retry = verdict.again or (failed and self._retries.allows(record, verdict.reason))
         record.state = "INTERRUPTED" if retry else verdict.state
         record.stop_reason = "interrupted" if retry else verdict.reason

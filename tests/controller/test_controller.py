@@ -248,8 +248,10 @@ def test_a_late_word_of_a_replaced_worker_is_ignored(tmp_path):
 
 
 def test_a_lost_machine_costs_no_retry_but_not_for_ever(tmp_path):
-    """Three losses, and one more for each epoch: a trial that takes down its machines must end."""
-    spec = write_spec(tmp_path, BASE, ("budget.trials=1", "retries.crash=0"))
+    """Three losses, and one more for each epoch: a trial that takes down its machines must end, and no retry
+    gives it another one.
+    """
+    spec = write_spec(tmp_path, BASE, ("budget.trials=1", "retries.crash=2"))
     with opened(tmp_path, spec) as controller:
         for attempt in range(1, 5):
             (trial,) = controller.ask()

@@ -287,7 +287,7 @@ class World:
         failures["lost"] += 1
         if failures["lost"] <= LOSSES + self.records[number].epochs:
             return "INTERRUPTED", "interrupted"
-        return self._after_failure(number, "crash")
+        return "FAILED", "crash"
 
     def _expect(self, number: int, expected: tuple[str, str]) -> None:
         record = self.records[number]
