@@ -30,6 +30,7 @@ TICK = 0.25  # seconds between two ticks of the controller, where the function r
 class InlineEngine:
     """Runs trials in the calling thread.
 
+    The controller, and with it the clock of the budget, has its turn only when the function reports or ends.
     The function's prints go to the trial's log and to the terminal. Timeouts work in the main thread only,
     where an alarm can end the function. A function that kills the process ends the sweep.
     """
