@@ -9,6 +9,7 @@
     ├── RefusedError                5   doing it would falsify or overwrite results
     │   ├── LockedError             5   another driver holds the results folder
     │   └── CorruptStudyError       5   the study cannot be read back whole
+    ├── FinalsError                 3   the winner was chosen, and its test or its export failed
     ├── VerificationError           7   a results folder breaks an invariant
     └── TrialError                  1   misuse of the Trial object inside a training function
         ├── Infeasible              1   raised by a training function: this configuration cannot be trained
@@ -70,6 +71,12 @@ class LockedError(RefusedError):
 
 class CorruptStudyError(RefusedError):
     """A stored study does not read back; nothing was changed."""
+
+
+class FinalsError(SweepError):
+    """The final test, or the export, ended with an error; it may be repeated for the same trial."""
+
+    exit_code = 3
 
 
 class VerificationError(SweepError):

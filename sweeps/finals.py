@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sweeps.controller import Event, FinalsEnded, FinalsStarted, Observer
 from sweeps.engines.base import Job, JobResult
-from sweeps.errors import DiskFullError, RefusedError, SweepError
+from sweeps.errors import DiskFullError, FinalsError, RefusedError
 from sweeps.messages import Died, Outcome, Raised
 from sweeps.paths import BestPaths, RunPaths
 from sweeps.results.bundle import (
@@ -68,7 +68,7 @@ def finalise(
         NoUsableTrialError: no trial is COMPLETE.
         CheckpointError: the winner's checkpoint is damaged.
         RefusedError: the sweep was ``interrupted``, or another trial was tested before and ``again`` is None.
-        SweepError: the export or the test failed; the same trial may be tested again.
+        FinalsError: the export or the test failed; the same trial may be tested again.
     """
     winner = find_winner(paths, spec, records)
     if _is_done(paths, spec, winner):
@@ -166,7 +166,7 @@ def _raise_failure(outcome: Outcome, spec: SweepSpec, winner: Winner) -> None:
         else f"the export of trial {winner.number}"
     )
     trace = f"\n{outcome.traceback.rstrip()}" if isinstance(outcome, Raised) and outcome.traceback else ""
-    raise SweepError(
+    raise FinalsError(
         f"{what} must end without an error, and ended with {outcome.message}: "
         f"repair it and run `sweep test` on the results folder{trace}"
     )

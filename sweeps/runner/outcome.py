@@ -72,7 +72,7 @@ def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | N
         raise
     except SweepError as error:
         run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")
-        return None, 3
+        return None, error.exit_code
     if not is_final(run.paths, run.spec, controller.records):
         what = "export" if run.spec.test is None else "test"
         run.notes.append(f"the {what} of the winner was interrupted; to repeat it: {resume}")

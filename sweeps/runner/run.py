@@ -130,7 +130,7 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
     Raises:
         NoUsableTrialError: no trial is COMPLETE.
         RefusedError: the sweep has not ended, or another trial was tested before and ``again`` is None.
-        SweepError: the test failed.
+        FinalsError: the test failed.
         KeyboardInterrupt: it was interrupted; it may be repeated.
     """
     if again is not None and not again.strip():

@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.cli.conftest import TOY
+
 ESCAPE = "\x1b"
 
 
@@ -153,6 +155,13 @@ def test_a_new_winner_is_not_tested_without_a_reason(toy):
     record = json.loads((toy.path / "results/toy/best/test.json").read_text())
     assert record["reason"] == "the first budget was a trial run"
     assert [entry["trial"] for entry in record["history"]] == [0]
+
+
+def test_a_test_that_fails_has_one_exit_code(toy):
+    toy.write("toy.py", TOY.replace('return {"accuracy": 1.0 - trial.config["x"]}', "raise ValueError('no')"))
+    for command in (("run", "toy.yaml"), ("resume", "toy"), ("test", "toy")):
+        done = toy.sweep(*command)
+        assert done.returncode == 3 and "ended with ValueError: no: repair it" in done.stderr
 
 
 def test_fresh_moves_the_old_folder_aside(toy):
