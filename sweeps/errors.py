@@ -5,7 +5,8 @@
     │   ├── SpecError               2   the search-space YAML has problems (all of them listed)
     │   └── TargetError             2   the training or test function cannot be found or imported
     ├── NoUsableTrialError          4   no COMPLETE trial to choose a winner from
-    ├── DiskFullError               6   no room where results are written
+    ├── SystemLimitError            6   the system grants no more files, processes or memory
+    │   └── DiskFullError           6   no room where results are written
     ├── RefusedError                5   doing it would falsify or overwrite results
     │   ├── LockedError             5   another driver holds the results folder
     │   └── CorruptStudyError       5   the study cannot be read back whole
@@ -53,10 +54,14 @@ class NoUsableTrialError(SweepError):
     exit_code = 4
 
 
-class DiskFullError(SweepError):
-    """There is no room for results; what has been written stays, and the sweep can go on when there is."""
+class SystemLimitError(SweepError):
+    """The system does not give a sweep what it needs; what has been written stays, and it can go on."""
 
     exit_code = 6
+
+
+class DiskFullError(SystemLimitError):
+    """There is no room for results; what has been written stays, and the sweep can go on when there is."""
 
 
 class RefusedError(SweepError):

@@ -15,6 +15,7 @@ from sweeps.disk import full_disk
 from sweeps.environment import describe
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
 from sweeps.paths import RunPaths, belongs_to_us, replace_file, shown
+from sweeps.refusals import is_limit
 from sweeps.runner.trust import refuse_links
 from sweeps.spec import SweepSpec, load_resolved, load_spec, with_keep
 from sweeps.strictjson import parse_object
@@ -56,7 +57,7 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
         LockedError: another driver holds it.
         RefusedError: what is to be written there is a link that leads elsewhere.
         UsageError: the folder cannot be made.
-        OSError: the disk is full.
+        OSError: the disk is full, or no more files may be opened.
     """
     refuse_links(paths)
     try:
@@ -66,7 +67,7 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
         paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return RunLock(paths.lock).acquire()
     except OSError as error:
-        if full_disk(error) is not None:
+        if full_disk(error) is not None or is_limit(error):
             raise
         begun = "make it writable, or go on with a copy of it"
         fix = begun if is_sweep(paths) else "choose another with --results"

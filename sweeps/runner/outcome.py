@@ -16,6 +16,7 @@ from sweeps.errors import (
     NoUsableTrialError,
     RefusedError,
     SweepError,
+    SystemLimitError,
 )
 from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
@@ -68,7 +69,7 @@ def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | N
         # An extended sweep has a new winner: everything is done but a second test, which nobody asked for.
         run.notes.append(str(error))
         return None, 0
-    except DiskFullError:
+    except SystemLimitError:
         raise
     except SweepError as error:
         run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")

@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 import errno
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import iglob
 from pathlib import Path
 
 from sweeps.disk import disk_message, full_disk, is_of, require_space
-from sweeps.errors import DiskFullError, UsageError
+from sweeps.errors import DiskFullError
 from sweeps.paths import RunPaths
-from sweeps.runner.folder import is_sweep
+from sweeps.refusals import in_words
+from sweeps.runner.folder import claim, is_sweep
 
-_NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)  # so a disk that fails, too
 
 
-def require_start(paths: RunPaths) -> None:
-    """Before anything is made or changed: room for the study, and for a checkpoint as large as any so far.
+@contextmanager
+def claimed(paths: RunPaths, *, fresh: bool = False) -> Iterator[None]:
+    """Hold the folder for a sweep that starts, with room for the study, and a checkpoint as large as any.
 
     Raises:
-        DiskFullError: there is not.
+        DiskFullError: there is not; where it is the study that has no room, nothing was made.
+        LockedError, RefusedError, UsageError: as of `claim` and `system_refusals`.
     """
-    elsewhere = "" if is_sweep(paths) else ", or choose another place with --results"
-    require_space(paths.root, _largest_checkpoint(paths.trials), f"free some space there{elsewhere}")
+    with system_refusals(paths):
+        elsewhere = "" if is_sweep(paths) else ", or choose another place with --results"
+        fix = f"free some space there{elsewhere}"
+        require_space(paths.root, 0, fix)
+        with claim(paths, fresh):
+            require_space(paths.root, _largest_checkpoint(paths.trials), fix)
+            yield
 
 
 def _largest_checkpoint(trials: Path) -> int:
-    return max((path.stat().st_size for path in trials.glob("*/*.pt")), default=0)
+    names = iglob("*/*.pt", root_dir=trials)  # noqa: PTH207  Path.glob trips over a folder that vanishes
+    return max((_size(trials / name) for name in names), default=0)
+
+
+def _size(path: Path) -> int:
+    """In bytes, a link's own; 0 where the file has been removed meanwhile."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def clear_asides(paths: RunPaths) -> None:
@@ -43,18 +59,17 @@ def system_refusals(paths: RunPaths) -> Iterator[None]:
     """What the system refuses becomes an error of ours.
 
     Raises:
-        DiskFullError: the disk is full, or fails.
-        UsageError: too few files may be open.
+        DiskFullError: the disk is full.
+        UsageError, RefusedError, SystemLimitError: as of `in_words`.
     """
     try:
-        yield
+        with in_words():
+            yield
     except (OSError, DiskFullError) as error:
-        if isinstance(error, OSError) and error.errno in _NO_MORE_FILES:
-            raise UsageError(_too_few_files(error)) from error
-        message = disk_trouble(error, paths)
-        if message is None:
+        full = full_disk(error)
+        if full is None:
             raise
-        raise DiskFullError(f"{message}, and do the same again") from error
+        raise DiskFullError(f"{disk_message(full, paths.root)}, and do the same again") from error
 
 
 def disk_trouble(error: Exception, paths: RunPaths) -> str | None:
@@ -69,11 +84,3 @@ def disk_trouble(error: Exception, paths: RunPaths) -> str | None:
     return None
 
 
-def _too_few_files(error: OSError) -> str:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if error.errno == errno.ENFILE:
-        return "this machine has as many files open as it allows: close some, or raise fs.file-max"
-    return (
-        f"a sweep must be allowed to open more files than {soft} (ulimit -n), all of which are open: raise "
-        f"it, to {hard} at most here, or run fewer trials at once (--set workers=1)"
-    )

@@ -12,6 +12,7 @@ from sweeps.engines import Engine
 from sweeps.errors import DiskFullError, UsageError
 from sweeps.finals import finalise
 from sweeps.paths import RunPaths, shown
+from sweeps.refusals import in_words
 from sweeps.results import TableWriter, Winner, journal_stamp
 from sweeps.runner.checks import check_gpus, check_runnable, refuse_inside_import, with_absolute_storage
 from sweeps.runner.code import settle_source
@@ -32,7 +33,7 @@ from sweeps.runner.folder import (
 from sweeps.runner.migrate import migrate
 from sweeps.runner.outcome import RunResult, finish, result_of, stopped_by_disk
 from sweeps.runner.parts import open_controller, open_engine, open_study
-from sweeps.runner.room import clear_asides, require_start, system_refusals
+from sweeps.runner.room import claimed, clear_asides, system_refusals
 from sweeps.runner.state import Run
 from sweeps.runner.trust import code_places
 from sweeps.spec import load_spec, with_keep
@@ -73,8 +74,7 @@ def run(
     spec = with_absolute_storage(load_spec(Path(path), overrides))
     check_runnable(spec, search_path(spec), address)
     paths = RunPaths((Path(results) / spec.name).absolute())
-    require_start(paths)
-    with system_refusals(paths), claim(paths, fresh):
+    with claimed(paths, fresh=fresh):
         settle_edit(paths)
         if has_begun(paths):
             before, manifest = read_folder(paths)
@@ -110,9 +110,9 @@ def resume(
     """
     refuse_inside_import()
     paths = RunPaths(Path(directory).absolute())
-    _found(paths, overrides, edit, address)  # says what is wrong before the folder is touched
-    require_start(paths)
-    with system_refusals(paths), claim(paths):
+    with in_words():
+        _found(paths, overrides, edit, address)  # says what is wrong before the folder is touched
+    with claimed(paths):
         settle_edit(paths)
         this = _found(paths, overrides, edit, address)
         this.observers.extend(observers)
@@ -136,7 +136,8 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
     if again is not None and not again.strip():
         raise UsageError("--again must give the reason for a second test, and it is empty: write one")
     paths = RunPaths(Path(directory).absolute())
-    read_folder(paths)
+    with in_words():
+        read_folder(paths)
     with system_refusals(paths), claim(paths), ExitStack() as stack:
         settle_edit(paths)
         this = _found(paths, address=address)

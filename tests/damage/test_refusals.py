@@ -12,7 +12,6 @@ import pytest
 
 import sweeps
 from sweeps.controller import TrialStarted
-from sweeps.errors import UsageError
 from sweeps.runner import resume, run
 
 
@@ -100,9 +99,17 @@ def test_files_that_run_out_under_way(toy):
             resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
 
     try:
-        with pytest.raises(UsageError, match=r"allowed to open more files than \d+ \(ulimit -n\)"):
+        with pytest.raises(
+            sweeps.SystemLimitError, match=r"allowed to open more files than \d+ \(ulimit -n\)"
+        ) as ended:
             resume(toy.root, ["budget.trials=6"], observers=[no_more])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert ended.value.exit_code == 6
     assert sweeps.load(toy.root).trials["state"].tolist() == ["COMPLETE"] * 4 + ["INTERRUPTED"]
     assert run("toy.yaml", ["budget.trials=6"]).states == {"COMPLETE": 6}
+
+
+def test_a_link_to_nothing_among_the_checkpoints_is_let_be(toy, sweep):
+    (toy.trial(0).directory / "mine.pt").symlink_to("gone")
+    assert sweep("resume", "toy", "-q") == (0, "")

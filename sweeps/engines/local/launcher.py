@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sweeps.engines.local.forkserver import FORK, HELLO
 from sweeps.engines.local.supervisor import GRACE
-from sweeps.errors import SweepError
+from sweeps.errors import SystemLimitError
 from sweeps.messages import FOLDER
 
 _FORKSERVER = "from sweeps.engines.local.forkserver import main; main({descriptor}, {preload!r}, {door!r})"
@@ -55,7 +55,7 @@ class Launcher:
         """Whether ``start`` will not have to wait. Starts the forkserver and waits for it up to ``timeout``
         seconds.
 
-        Raises SweepError if the forkserver ended while importing.
+        Raises SystemLimitError if the forkserver ended while importing.
         """
         if not self._forks or self._greeted:
             return True
@@ -99,7 +99,10 @@ class Launcher:
                 return True
             except OSError:
                 self._end_server()
-        raise SweepError("the process that starts workers was killed twice: look for memory pressure (dmesg)")
+        raise SystemLimitError(
+            "the process that starts workers must stay alive, and was killed twice: look for memory pressure "
+            "(dmesg) and limits on processes (ulimit -u), and go on with `sweep resume`"
+        )
 
     def _start_server(self) -> socket.socket:
         if self._shared is not None and (connection := _enter(self._shared)):
@@ -118,8 +121,10 @@ class Launcher:
         if not hello:
             code = self._server.wait() if self._server else 1
             self._end_server()
-            raise SweepError(
-                f"worker processes must import {', '.join(self._preload)}: exited with code {code}"
+            modules = ", ".join(self._preload)
+            raise SystemLimitError(
+                f"worker processes must import {modules}, and one that did exited with code {code}: see what "
+                f'python -c "import {modules}" says, and look for limits on memory (ulimit -v, dmesg)'
             )
         self._greeted = True
         if HELLO.unpack(hello)[0] > 1:

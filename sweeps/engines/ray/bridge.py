@@ -21,7 +21,7 @@ from sweeps.engines.base import Director
 from sweeps.engines.ray.loss import Loss
 from sweeps.engines.ray.seat import PLAN, Answer, Asks, Ends, Finishes, Reports, SeatPlan, Word
 from sweeps.engines.ray.workspace import Piece, receive
-from sweeps.errors import SweepError
+from sweeps.errors import SystemLimitError
 from sweeps.messages import Continue, Exhausted, Interrupted, TrialSpec, Wait
 
 TICK = 0.25  # seconds between two ticks of the controller
@@ -170,7 +170,7 @@ class Bridge:
     def _count_failed_seat(self, error: str) -> None:
         self._failed_seats += 1
         if self._failed_seats >= (_FAILED_LATER if self._was_ready else _FAILED_SEATS):
-            raise SweepError(
+            raise SystemLimitError(
                 f"Ray must be able to start the actors of trials, and {self._failed_seats} in a row failed, "
                 f"the last one with: {error}; more is in the logs of its nodes (/tmp/ray/session_latest/logs)"
             )

@@ -14,7 +14,7 @@ from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.ray.connection import Connection, quiet
 from sweeps.engines.ray.workspace import receive
-from sweeps.errors import SweepError
+from sweeps.errors import FinalsError, SweepError
 from sweeps.messages import Died, Interrupted
 
 if TYPE_CHECKING:
@@ -141,7 +141,10 @@ def _of_the_node(cause: BaseException) -> SweepError:
     """What a node could not do, without Ray's account of it."""
     if isinstance(cause, SweepError):
         return cause
-    return SweepError(f"a node cannot run the test: {type(cause).__name__}: {cause}")
+    return FinalsError(
+        f"a node must be able to run the test, and this one cannot: {type(cause).__name__}: {cause}; look at "
+        "its logs (/tmp/ray/session_latest/logs)"
+    )
 
 
 def _received(job: Job, released: Released) -> JobResult:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pyarrow import ArrowException, fs
 
 from sweeps.disk import full_disk
-from sweeps.errors import DiskFullError, SweepError, UsageError
+from sweeps.errors import DiskFullError, SweepError, SystemLimitError, UsageError
 from sweeps.paths import TrialPaths, checksum_path, previous_path
 from sweeps.trial.handover import discarded
 
@@ -42,7 +42,7 @@ def check_storage(uri: str) -> None:
 
 
 class Storage:
-    """Files under one ``uri``. What fails is tried again; SweepError is raised where that does not help."""
+    """Files under one ``uri``. What fails is tried again; SystemLimitError where that does not help."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
@@ -145,7 +145,7 @@ class Storage:
         )
         if full_disk(error) is not None:
             return DiskFullError(f"{refused}; free some space there")
-        return SweepError(f"{refused}; check the address and the rights")
+        return SystemLimitError(f"{refused}; check the address and the rights")
 
 
 def hand_over_stored(storage: Storage, parent: TrialPaths, child: TrialPaths) -> None:
