@@ -199,7 +199,10 @@ def belongs_to_us(folder: Path) -> bool:
 
 def is_inside(path: Path, root: Path) -> bool:
     """Whether ``path``, its links followed, lies in ``root``."""
-    return path.resolve().is_relative_to(root.resolve())
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except RuntimeError:  # a link that leads to itself
+        return False
 
 
 def numbered_path(path: Path, mark: object) -> Path:

@@ -18,6 +18,7 @@ from sweeps.paths import shown
 _RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _DAMAGED = {
     errno.ENOTDIR: "a folder must be where a file is",
+    errno.EEXIST: "a folder must be where a file is",
     errno.EISDIR: "a file must be where a folder is",
     errno.ELOOP: "a file must be where a link to itself is",
     errno.EIO: "the disk must read back what was written to it",

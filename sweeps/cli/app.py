@@ -1,7 +1,7 @@
 """The commands of `sweep`: their arguments, and which function answers them.
 
-Data goes to stdout, progress and messages to stderr. Errors of ours end with their exit code and no
-traceback; anything else is a bug, and shows one.
+Data goes to stdout, progress and messages to stderr. Errors of ours, and what the system refuses, end with
+their exit code and no traceback; anything else is a bug, and shows one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typer
 from sweeps import __version__
 from sweeps.errors import SpecError, SweepError
 from sweeps.printable import printable_lines
+from sweeps.refusals import in_words
 
 app = typer.Typer(
     name="sweep",
@@ -206,9 +207,10 @@ def main() -> None:
 
 
 def guarded(command: Callable[[], Any]) -> int:
-    """Run a command; an error of ours becomes its message on stderr and its exit code."""
+    """Run a command; an error of ours, or of the system, becomes its message on stderr and its exit code."""
     try:
-        command()
+        with in_words():
+            command()
     except SweepError as error:
         head = "" if isinstance(error, SpecError) else "sweep: "  # editors read file:line:column
         print(printable_lines(f"{head}{error}"), file=sys.stderr)

@@ -82,5 +82,3 @@ def disk_trouble(error: Exception, paths: RunPaths) -> str | None:
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and is_of(error, paths.root):
         return disk_message(error, paths.root)
     return None
-
-

@@ -61,7 +61,8 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1)
     except OSError as error:
-        siblings = [str(sibling) for sibling in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        missing = isinstance(error, FileNotFoundError) and path.parent.is_dir()
+        siblings = [str(sibling) for sibling in path.parent.glob("*.y*ml")] if missing else []
         near = did_you_mean(str(path), siblings) or ": give the path of a sweep's YAML"
         raise SpecError([f"{path}  cannot be read ({error.strerror}){near}"]) from error
 

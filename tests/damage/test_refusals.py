@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -74,6 +75,52 @@ def test_a_disk_that_becomes_read_only_under_way_is_not_said_to_be_full(toy):
         "can be written to, and go on: sweep resume results/toy"
     )
     assert resume(toy.root).states == {"COMPLETE": 6}
+
+
+COMMANDS = (["show"], ["trials"], ["logs", "1"], ["verify"], ["export", "bundle"], ["test"], ["resume", "-q"])
+
+
+@pytest.fixture
+def of_another_user(toy, sweep):
+    """The results folder, which this user may not enter."""
+    for command, *rest in COMMANDS:  # what is imported by them may lie where only root can read it
+        assert sweep(command, "toy", *rest)[0] == 0
+    user = os.geteuid()
+    toy.root.chmod(0)
+    if user == 0:
+        os.seteuid(65534)
+    yield toy
+    os.seteuid(user)
+    toy.root.chmod(0o700)
+
+
+def test_a_folder_that_may_not_be_read(of_another_user, sweep):
+    for command, *rest in COMMANDS:
+        code, said = sweep(command, "toy", *rest)
+        assert code == 2 and "Permission denied: ask its owner" in said, (command, said)
+
+
+@pytest.mark.parametrize("name", ["study.journal", "events.jsonl", "trials"])
+def test_a_file_or_folder_that_is_a_link_to_itself(toy, sweep, name):
+    (toy.root / name).rename(toy.root / "aside")
+    (toy.root / name).symlink_to(name)
+    for command, *rest in COMMANDS:
+        code, said = sweep(command, "toy", *rest)
+        assert code in (0, 2, 5, 7), (command, said)
+    assert code == 5 and "this is a link to" in said
+    (toy.root / name).unlink()
+    (toy.root / "aside").rename(toy.root / name)
+    assert sweep("verify", "toy")[0] == 0
+
+
+def test_trials_whose_folders_are_gone_are_not_forgotten(toy, sweep):
+    shutil.rmtree(toy.trials)
+    assert sweep("run", "toy.yaml", "-q")[0] == 0
+    assert sweeps.load(toy.root).trials["attempt"].tolist() == [1] * 3
+    assert not toy.trials.exists() or not any(toy.trials.iterdir()), "they were trained again"
+    toy.trials.write_text("")
+    code, said = sweep("run", "toy.yaml", "-q")
+    assert code == 5 and "a folder must be where a file is" in said and "restore" in said
 
 
 def test_too_few_files_for_the_workers_are_found_out_before_anything_is_made(toy):
