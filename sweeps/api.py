@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sweeps import runner
-from sweeps.controller import Observer
+from sweeps.controller import Event, Noted, Observer
+from sweeps.paths import RunPaths
 from sweeps.results import Results, load
 
 __all__ = ["load", "resume", "run"]
@@ -25,6 +27,9 @@ def run(
     allow_code_change: bool = False,
 ) -> Results:
     """Run the sweep of a search-space YAML, or go on with it, and return its results.
+
+    Where `sweep run` would end with an exit code of 3, 4 or 6 this returns, too: see `Results.notes`, and
+    `Results.reason`, "breaker" or "disk" for 6. What is to be known before trials start is a warning.
 
     Args:
         path: the YAML.
@@ -45,7 +50,7 @@ def run(
         overrides(set),
         results=results,
         fresh=fresh,
-        observers=observers,
+        observers=[_warn, *observers],
         address=address,
         allow_code_change=allow_code_change,
     )
@@ -74,7 +79,7 @@ def resume(
         directory,
         overrides(set),
         edit=edit,
-        observers=observers,
+        observers=[_warn, *observers],
         address=address,
         allow_code_change=allow_code_change,
     )
@@ -89,4 +94,10 @@ def overrides(values: Mapping[str, Any] | None) -> list[str]:
 def _results(result: runner.RunResult) -> Results:
     if result.exit_code >= 128:
         raise KeyboardInterrupt
-    return load(result.directory)
+    return Results(RunPaths(result.directory), load(result.directory).spec, result.reason, result.notes)
+
+
+def _warn(event: Event) -> None:
+    """What is to be known before trials start, as a warning to the caller of `run` or `resume`."""
+    if isinstance(event, Noted):
+        warnings.warn(event.text, stacklevel=6)

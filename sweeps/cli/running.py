@@ -10,7 +10,7 @@ from typing import Any
 from sweeps.cli.console import find_run, print_json, print_winner, say, winner_document
 from sweeps.cli.display import display
 from sweeps.cli.tables import print_top
-from sweeps.controller import Edited, Event, Observer
+from sweeps.controller import Edited, Event, Noted, Observer
 from sweeps.paths import shown
 from sweeps.printable import printable
 from sweeps.runner import RunResult, resume, run
@@ -62,7 +62,7 @@ def resume_command(
             paths.root,
             overrides,
             edit=edit,
-            observers=[say_edit, *observers],
+            observers=observers,
             address=address,
             allow_code_change=allow_code_change,
         )
@@ -70,10 +70,8 @@ def resume_command(
     return _watched(start, "resume", as_json, quiet)
 
 
-def say_edit(event: Event) -> None:
-    """What an edit changes, before anything runs under it; also where progress is not shown."""
-    if not isinstance(event, Edited):
-        return
+def _say_edit(event: Edited) -> None:
+    """What an edit changes."""
     first = list(map(str, event.outside[:SHOWN]))
     more = ["..."] if len(event.outside) > SHOWN else []
     outside = f": {listed([*first, *more])}" if event.outside else ""
@@ -84,10 +82,21 @@ def say_edit(event: Event) -> None:
 
 
 def _watched(start: Callable[[list[Observer]], RunResult], command: str, as_json: bool, quiet: bool) -> int:
+    said: list[str] = []
+
+    def announce(event: Event) -> None:
+        """What is to be known before trials start, also where progress is not shown."""
+        if isinstance(event, Noted):
+            say(f"sweep: {event.text}")
+            said.append(event.text)
+        elif isinstance(event, Edited):
+            _say_edit(event)
+
     with display(quiet) as observers:
-        result = start(observers)
+        result = start([announce, *observers])
     for note in result.notes:
-        say(f"sweep: {note}")
+        if note not in said:
+            say(f"sweep: {note}")
     if as_json:
         print_json(command, document(result))
     else:

@@ -12,10 +12,18 @@ from sweeps.study.record import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What the user should know of the folder or the code before trials start."""
+
+    time: float  # seconds since the epoch (UTC), as everywhere in events
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Edited:
     """The sweep goes on under a changed YAML."""
 
-    time: float  # seconds since the epoch (UTC), as everywhere in events
+    time: float
     differences: tuple[str, ...]  # "parameters.lr.max: 0.1 -> 1.0"
     inside: int  # trials that the new space contains
     outside: tuple[int, ...]  # the numbers of the others
@@ -130,7 +138,8 @@ class SweepEnded:
 
 
 Event = (
-    Edited
+    Noted
+    | Edited
     | SweepStarted
     | TrialStarted
     | EpochReported

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from sweeps.results.tables import schemas
 from sweeps.results.winner import Winner, find_winner
 from sweeps.results.writer import build_tables, journal_stamp, read_cached
 from sweeps.spec import SweepSpec, load_resolved
-from sweeps.study import TrialRecord, is_locked, read_records
+from sweeps.study import TrialRecord, is_locked, read_reason, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,13 +54,27 @@ class Results:
     move on. No code of the user's is imported, save by `load_model`.
     """
 
-    def __init__(self, paths: RunPaths, spec: SweepSpec) -> None:
+    def __init__(
+        self, paths: RunPaths, spec: SweepSpec, reason: str | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        """``reason`` and ``notes`` are those of a run that has just ended, where one has."""
         self.spec = spec
         self.directory = paths.root
+        self.notes = tuple(
+            notes
+        )  # what `sweep run` tells at the end: failures by cause, what was not done, ...
+        self._reason = reason
         self._paths = paths
 
     def __repr__(self) -> str:
         return f"<Results of {self.spec.name!r} in {self.directory}>"
+
+    @cached_property
+    def reason(self) -> str | None:
+        """Why the last run ended: ``budget.trials`` or another part of it, ``space exhausted``, ``breaker``,
+        ``disk``, ``interrupted``; None while it runs, and where it was killed.
+        """
+        return self._reason or read_reason(self._paths, self.spec.name, self.spec.storage)
 
     @property
     def trials(self) -> pd.DataFrame:

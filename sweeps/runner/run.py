@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from sweeps.controller import Controller, Observer
+from sweeps.controller import Controller, Noted, Observer
 from sweeps.engines import Engine
 from sweeps.errors import DiskFullError, UsageError
 from sweeps.finals import finalise
@@ -202,6 +203,7 @@ def _prepare(run: Run, source: str, note: str | None) -> None:
     before = run.edit.before if run.edit else run.spec
     migrated, run.manifest = migrate(run.paths, before, run.manifest)
     run.notes += [said for said in (migrated, note) if said is not None]
+    run.early += [Noted(time.time(), said) for said in run.notes]
     run.manifest = replace(run.manifest, source=source)
     if run.edit:
         run.manifest, event = apply_edit(run.paths, run.manifest, run.edit)

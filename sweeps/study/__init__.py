@@ -3,7 +3,7 @@
 from sweeps.study.generations import Descent, Generation
 from sweeps.study.history import TimeStep, TrialStep, read_history
 from sweeps.study.lock import RunLock, is_locked
-from sweeps.study.reader import STOPPED, as_shown, read_end, read_records, read_stored
+from sweeps.study.reader import STOPPED, as_shown, read_end, read_reason, read_records, read_stored
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.rewrite import back_up, write_edited
 from sweeps.study.store import STUDY_VERSION, StudyStore
@@ -29,6 +29,7 @@ __all__ = [
     "is_locked",
     "read_end",
     "read_history",
+    "read_reason",
     "read_records",
     "read_stored",
     "write_edited",

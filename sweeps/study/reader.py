@@ -64,11 +64,14 @@ def read_end(paths: RunPaths, name: str, url: str | None = None) -> str | None:
     """Why the sweep is done: "budget.trials" or another part of its budget, "space exhausted"; None if it is
     not.
     """
-    found = find_stored(paths, name, url)
-    if found is None:
-        return None
-    reason = study_attributes(*found).get("ended")
+    reason = read_reason(paths, name, url)
     return None if reason in STOPPED else reason
+
+
+def read_reason(paths: RunPaths, name: str, url: str | None = None) -> str | None:
+    """Why the last run ended, as `read_end` or one of `STOPPED`; None while it runs, and after a kill."""
+    found = find_stored(paths, name, url)
+    return study_attributes(*found).get("ended") if found else None
 
 
 def find_stored(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorage, int] | None:
