@@ -129,7 +129,11 @@ class Experiment:
     def state_file(self) -> Path:
         return max(self.results.glob(self.system.state), key=lambda path: path.stat().st_mtime)
 
-    def close(self) -> None:
+    def __enter__(self) -> Experiment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing of it is left, whatever came between."""
         self.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
