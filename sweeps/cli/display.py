@@ -64,7 +64,8 @@ def _line(event: Event) -> str | None:
             return f"trial {event.number} goes on from {origin}: {pairs(changes)}"
         case SlotClosed():
             failed = f"{event.failures} in a row failed there ({event.error}), and others did well"
-            return f"{event.worker} gets no more trials: {failed} elsewhere"
+            slot = f"{'actor' if event.engine == 'ray' else 'slot'} {event.worker}"
+            return f"the {slot} gets no more trials in this run: {failed} elsewhere (look at its machine)"
         case SweepHalted():
             return f"stopping: {event.message}"
         case SweepEnded():
@@ -161,7 +162,7 @@ def _live() -> Iterator[Observer]:
             live.start()  # inline shares the terminal with the function, and with its debugger
         if live.is_started:
             progress(event)
-        else:
+        if not live.is_started or isinstance(event, SlotClosed | SweepHalted):
             print_line(event)
 
     try:

@@ -319,7 +319,8 @@ class Controller:
         """What an attempt's end means for its slot, and for the sweep."""
         now = self._clock.time()
         if failures := self._safeguards.close_slot(record, verdict):
-            self._emit(SlotClosed(now, record.worker, failures, verdict.error or verdict.reason))
+            error = verdict.error or verdict.reason
+            self._emit(SlotClosed(now, self._spec.engine, record.worker, failures, error))
         why = self._safeguards.stop_sweep(record)
         if why and not self.interrupted and not self.nothing_left:
             self.halt("breaker", why)

@@ -93,9 +93,10 @@ class MessageIgnored:
 
 @dataclass(frozen=True, slots=True)
 class SlotClosed:
-    """A slot gets no more trials: they failed there, and did well elsewhere."""
+    """A slot gets no more trials: they failed there, and did well elsewhere. With Ray it is an actor."""
 
     time: float
+    engine: str
     worker: str
     failures: int  # in a row
     error: str  # of the last one

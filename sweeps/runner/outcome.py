@@ -58,7 +58,8 @@ def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | N
         run.notes.append(f"{controller.halt_message}, and go on: {resume}")
         return None, DiskFullError.exit_code
     if controller.end_reason == controller.halt_reason:
-        run.notes.append(f"stopped by the {controller.halt_reason}; to go on when that is mended: {resume}")
+        what = f"stopped by the {controller.halt_reason}: {controller.halt_message}"
+        run.notes.append(f"{what}; to go on when that is mended: {resume}")
         return None, 6
     try:
         winner = finalise(run.paths, run.spec, controller.records, engine, observers=run.observers)

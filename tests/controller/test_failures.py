@@ -151,7 +151,7 @@ def test_a_slot_on_which_trials_fail_alone_gets_no_more(tmp_path):
             fail(controller, Raised("error", f"CUDA error {number}"), worker="gpu0")
             succeed(controller, "gpu1")
         closed = last(controller, SlotClosed)
-        assert (closed.worker, closed.failures) == ("gpu0", 3)
+        assert (closed.engine, closed.worker, closed.failures) == ("local", "gpu0", 3)
         assert controller.ask(worker="gpu0") == Wait()
         assert isinstance(controller.ask(worker="gpu1"), list)
 

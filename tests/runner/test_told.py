@@ -13,7 +13,8 @@ def test_the_reason_of_a_run_that_was_stopped(toy):
     toy.change_code(always)
     results = toy.run(breaker={"in_a_row": 2})
     assert results.reason == "breaker" == sweeps.load(toy.folder).reason
-    assert any(note.startswith("stopped by the breaker; to go on") for note in results.notes)
+    stopped = next(note for note in results.notes if note.startswith("stopped by the breaker: "))
+    assert "fewer than 2 equal failures" in stopped and stopped.endswith("sweep resume results/toy")
     assert any(note.startswith("2 trial(s) failed with error: ValueError: always") for note in results.notes)
     assert sweeps.load(toy.folder).notes == ()
 
