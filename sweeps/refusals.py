@@ -24,6 +24,7 @@ _DAMAGED = {
     errno.EIO: "the disk must read back what was written to it",
     errno.ESTALE: "the server of a shared folder must know its files",
 }
+_SHOWN = 60  # characters of a name that is too long
 _LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
@@ -62,6 +63,8 @@ def _refusal(error: OSError) -> SweepError | None:
             f"{file}: you must have the right to read it, and to write where results change, and the system "
             f"says: {error.strerror}: ask its owner for it, or work on a copy of your own (cp -r)"
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(f"{file[:_SHOWN]}...: the system allows no name so long: give a shorter one")
     if error.errno in _DAMAGED:
         return RefusedError(
             f"{file}: {_DAMAGED[error.errno]}, and the system says: {error.strerror}: restore the folder "

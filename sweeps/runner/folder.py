@@ -19,7 +19,7 @@ from sweeps.refusals import is_limit
 from sweeps.runner.trust import refuse_links
 from sweeps.spec import SweepSpec, load_resolved, load_spec, with_keep
 from sweeps.strictjson import parse_object
-from sweeps.study import STUDY_VERSION, RunLock, ended_trials
+from sweeps.study import STUDY_VERSION, RunLock, holds_trials
 from sweeps.trial import source_hash
 
 # What a resumed sweep may change: totals and how it is run, never what its trials mean.
@@ -160,7 +160,7 @@ def recorded_places(paths: RunPaths, manifest: Manifest) -> Manifest:
 
 def has_begun(paths: RunPaths) -> bool:
     """Whether a trial has started there: until then a corrected YAML may take the folder over."""
-    return (paths.trials.is_dir() and any(paths.trials.iterdir())) or bool(ended_trials(paths))
+    return (paths.trials.is_dir() and any(paths.trials.iterdir())) or holds_trials(paths)
 
 
 def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:

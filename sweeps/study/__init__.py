@@ -7,7 +7,7 @@ from sweeps.study.reader import STOPPED, as_shown, read_end, read_reason, read_r
 from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.rewrite import back_up, write_edited
 from sweeps.study.store import STUDY_VERSION, StudyStore
-from sweeps.study.whole import begun_attempts, ended_trials
+from sweeps.study.whole import begun_attempts, holds_trials
 
 __all__ = [
     "STOPPED",
@@ -24,7 +24,7 @@ __all__ = [
     "back_up",
     "begun_attempts",
     "best_of",
-    "ended_trials",
+    "holds_trials",
     "is_better",
     "is_locked",
     "read_end",

@@ -15,11 +15,11 @@ from optuna.trial import TrialState
 
 from sweeps.messages import State
 from sweeps.study.checked import replayed
-from sweeps.study.journal import read_journal
+from sweeps.study.journal import CREATE_TRIAL, read_journal
 from sweeps.study.states import STATES
 
 # Optuna's operations, as they stand in the file.
-_CREATE_STUDY, _STUDY_ATTRIBUTE, _CREATE_TRIAL, _TRIAL_STATE = 0, 2, 4, 6
+_CREATE_STUDY, _STUDY_ATTRIBUTE, _TRIAL_STATE = 0, 2, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _steps(path: Path, name: str) -> Iterator[TrialStep | TimeStep]:
         kind = record["op_code"]
         if kind == _CREATE_STUDY:
             studies.append(record["study_name"])
-        elif kind == _CREATE_TRIAL:
+        elif kind == CREATE_TRIAL:
             if studies[record["study_id"]] == name:
                 numbers[trials] = len(numbers)
                 yield TrialStep(numbers[trials], _state(record), first=True)

@@ -22,6 +22,7 @@ from sweeps.strictjson import parse_object
 
 LONGEST_LINE = 1 << 26  # bytes: far beyond what a trial, or a generation of thousands, takes
 SYNC_INTERVAL = 1.0  # seconds: the most that a power cut can take, finished trials excepted
+CREATE_TRIAL = 4  # the op_code of a record
 _BEGINNING = b'{"op_code":'  # of every record
 
 

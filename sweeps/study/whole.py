@@ -10,7 +10,7 @@ from typing import Any
 from sweeps.errors import CorruptStudyError
 from sweeps.paths import RunPaths, shown
 from sweeps.strictjson import parse_object
-from sweeps.study.journal import how_to_restore
+from sweeps.study.journal import CREATE_TRIAL, how_to_restore, read_journal
 from sweeps.study.record import TrialRecord
 
 _ENDED = ("COMPLETE", "PRUNED", "FAILED")
@@ -21,6 +21,17 @@ def ended_trials(paths: RunPaths) -> set[int]:
     """The trials whose end events.jsonl tells of. To be read before the study, which may be running on."""
     ended = (event for event in _told(paths, "TrialEnded") if event.get("state") in _ENDED)
     return {event["number"] for event in ended}
+
+
+def holds_trials(paths: RunPaths) -> bool:
+    """Whether the study, or events.jsonl, knows of a trial; also where that cannot be told."""
+    if ended_trials(paths):
+        return True
+    try:
+        records = read_journal(paths.journal) if paths.journal.exists() else ()
+        return any(record["op_code"] == CREATE_TRIAL for record in records)
+    except CorruptStudyError:
+        return True
 
 
 def begun_attempts(paths: RunPaths) -> dict[int, int]:

@@ -115,6 +115,7 @@ def test_a_file_or_folder_that_is_a_link_to_itself(toy, sweep, name):
 
 def test_trials_whose_folders_are_gone_are_not_forgotten(toy, sweep):
     shutil.rmtree(toy.trials)
+    toy.events.unlink()
     assert sweep("run", "toy.yaml", "-q")[0] == 0
     assert sweeps.load(toy.root).trials["attempt"].tolist() == [1] * 3
     assert not toy.trials.exists() or not any(toy.trials.iterdir()), "they were trained again"
