@@ -6,21 +6,30 @@ their exit code and no traceback; anything else is a bug, and shows one.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sweeps import __version__
+from sweeps.cli.console import reader_may_leave
 from sweeps.errors import SpecError, SweepError
 from sweeps.printable import printable_lines
 from sweeps.refusals import in_words
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        with reader_may_leave():  # before it is an error, and 1, to the library
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="sweep",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -198,6 +207,8 @@ def schema() -> None:
 
 
 def _exit(code: int) -> None:
+    with reader_may_leave():
+        sys.stdout.flush()
     raise typer.Exit(code)
 
 
@@ -215,8 +226,4 @@ def guarded(command: Callable[[], Any]) -> int:
         head = "" if isinstance(error, SpecError) else "sweep: "  # editors read file:line:column
         print(printable_lines(f"{head}{error}"), file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:
-        # The reader went away (| head): not an error. Keep Python from flushing into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return 0

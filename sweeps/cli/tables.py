@@ -66,7 +66,9 @@ def print_table(trials: pd.DataFrame, metric: str) -> None:
         table = _table(trials, metric, shared=shared, diagnosis=diagnosis)
         if console.measure(table, options=unbounded).maximum <= console.width:
             break
-    console.print(table)
+    with console.capture() as drawn:  # it would end the process where the reader has gone away
+        console.print(table)
+    print(drawn.get(), end="")
 
 
 def _table(trials: pd.DataFrame, metric: str, *, shared: bool, diagnosis: bool) -> Table:

@@ -250,6 +250,17 @@ def test_a_pipe_that_closes_early_is_no_error(finished):
     assert done.stdout.startswith("number,state") and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(("command", "code"), [("show", 0), ("resume", 3)])
+def test_a_reader_that_is_gone_does_not_change_the_exit_code(toy, command, code):
+    toy.sweep("run", "toy.yaml", "--set", "fixed.fatal=0.5", "--quiet")
+    reader, writer = os.pipe()
+    os.close(reader)
+    arguments = [sys.executable, "-m", "sweeps", command, "toy"]
+    done = subprocess.run(arguments, cwd=toy.path, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == code and "BrokenPipe" not in done.stderr
+
+
 def test_on_a_terminal_the_picture_is_live_and_leaves_the_table(toy):
     """Under a real pseudo-terminal: escape sequences while it runs, a plain table at the end."""
     slow = (
