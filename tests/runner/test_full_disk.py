@@ -165,7 +165,8 @@ def test_a_file_system_that_fills_up(toy, monkeypatch, writer):
         assert len(ended) == (3 if writer in ("tables", "test.json") else 1)
         with pytest.raises(
             DiskFullError,
-            match=r"results/toy: at least 5.\.4 kB must be free.* 0 B are: free some space there, and do the same again$",
+            match=r"results/toy: at least 5.\.4 kB must be free.* 0 B are: "
+            r"free some space there, and do the same again$",
         ):
             resume(toy.root)
         (toy.root.parent / "filler").unlink()
