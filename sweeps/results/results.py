@@ -60,9 +60,8 @@ class Results:
         """``reason`` and ``notes`` are those of a run that has just ended, where one has."""
         self.spec = spec
         self.directory = paths.root
-        self.notes = tuple(
-            notes
-        )  # what `sweep run` tells at the end: failures by cause, what was not done, ...
+        # What `sweep run` tells at the end: failures by cause, what was not done, ...
+        self.notes = tuple(notes)
         self._reason = reason
         self._paths = paths
 

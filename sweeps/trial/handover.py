@@ -5,6 +5,7 @@ folders, and removes them.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -62,11 +63,21 @@ def link_checkpoint(parent: TrialPaths, child: TrialPaths) -> None:
             "missing: restore it from a backup"
         ) from error
     except OSError:
-        aside = aside_path(target)
-        write_aside(aside, parent.last.read_bytes(), target)
-        aside.replace(target)
+        _copy(parent.last, target)
     digest = checksum_path(parent.last).read_bytes().partition(b" ")[0]  # the newest comes first
     replace_file(checksum_path(target), digest + f"  {target.name}\n".encode())
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Mapped, not read: a checkpoint may be as large as the memory."""
+    aside = aside_path(target)
+    with (
+        open(source, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as data,
+    ):
+        write_aside(aside, data, target)
+    aside.replace(target)
 
 
 class FolderShelf:
