@@ -130,7 +130,9 @@ def released(best: BestPaths) -> int | None:
             read_json(beside)
     except CorruptStudyError:
         return None
-    return None if record is None else int(record["trial"])
+    if record is None or (best.model.name in record.get("export", ()) and not best.model.exists()):
+        return None
+    return int(record["trial"])
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

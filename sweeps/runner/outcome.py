@@ -11,6 +11,7 @@ from sweeps.controller import Controller, cause_of
 from sweeps.engines import Engine
 from sweeps.engines.output import last_lines
 from sweeps.errors import (
+    CheckpointError,
     CorruptStudyError,
     DiskFullError,
     NoUsableTrialError,
@@ -21,6 +22,7 @@ from sweeps.errors import (
 from sweeps.finals import finalise, is_final
 from sweeps.paths import RunPaths, shown
 from sweeps.results import Winner
+from sweeps.results.bundle import require_checkpoint
 from sweeps.results.choices import read_choice
 from sweeps.runner.room import disk_trouble
 from sweeps.runner.state import Run
@@ -62,6 +64,7 @@ def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | N
         run.notes.append(f"{what}; to go on when that is mended: {resume}")
         return None, 6
     try:
+        was_final = is_final(run.paths, run.spec, controller.records)
         winner = finalise(run.paths, run.spec, controller.records, engine, observers=run.observers)
     except (NoUsableTrialError, CorruptStudyError) as error:
         run.notes.append(str(error))
@@ -82,7 +85,21 @@ def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | N
     note = (read_choice(run.paths.best.metrics) or {}).get("note")
     if note:
         run.notes.append(f"no model was exported: {note}")
+    if was_final:  # else the checkpoint has just been read
+        run.notes += _damage(run.paths, winner)
     return winner, 0
+
+
+def _damage(paths: RunPaths, winner: Winner) -> list[str]:
+    """What to say of a winner that was exported and tested before its checkpoint was damaged."""
+    try:
+        require_checkpoint(winner)
+    except CheckpointError as error:
+        if not paths.best.model.exists():
+            return [str(error)]
+        left = f"{shown(paths.best.model)}, exported before, is all that is left of the winner's model"
+        return [f"{error.__cause__}; {left}: keep it, and restore the checkpoint from a backup"]
+    return []
 
 
 def _trouble(run: Run, error: OSError | DiskFullError) -> str:

@@ -38,3 +38,24 @@ def test_a_damaged_model_is_exported_anew_from_the_checkpoint(toy, sweep):
     assert sweep("export", "toy", "bundle")[0] == 0
     exported, _ = read_model(toy.root.parent.parent / "bundle" / "model.safetensors")
     assert exported.keys() == weights.keys() and all(exported[k].equal(weights[k]) for k in weights)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_winner_whose_model_is_gone_too_is_not_exported(toy, sweep, damage):
+    best = toy.trial(sweeps.load(toy.root).best.number).best
+    whole = best.read_bytes()
+    DAMAGES[damage](best)
+    toy.best.model.unlink()
+    for arguments in (("export", "toy", "bundle"), ("test", "toy"), ("resume", "toy", "-q")):
+        code, said = sweep(*arguments)
+        assert code == 5 and "best.pt" in said and "restore the file from a backup" in said, said
+    assert not (toy.root.parent.parent / "bundle").exists()
+    best.write_bytes(whole)
+    assert sweep("resume", "toy", "-q")[0] == 0
+    assert toy.best.model.exists(), "made anew"
+
+
+def test_a_winner_of_which_only_the_exported_model_is_left_is_told(toy, sweep):
+    truncate(toy.trial(sweeps.load(toy.root).best.number).best, 0)
+    code, said = sweep("resume", "toy", "-q")
+    assert code == 0 and "best.pt is damaged" in said and "is all that is left of the winner's model" in said
