@@ -5,7 +5,8 @@
                           (in both, ``history`` holds the other choices whose test was begun)
 
 A choice whose test was begun counts as tested: nobody can tell whether a killed run had seen the test split.
-The same choice may be tested again until there is a result.
+The same choice may be tested again until there is a result, and where test.json was lost; the event of that
+test says that it is a repeat.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ def finalise(
     require_checkpoint(winner)
     selection = _select(paths.best, spec, winner, earlier, again)
     function = spec.test if test is None else None
-    _tell(observers, FinalsStarted(time.time(), winner.number, function))
+    repeated = function is not None and selection is earlier
+    _tell(observers, FinalsStarted(time.time(), winner.number, function, repeated))
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
     if test is None and result.value is not None and result.value["test"] is not None:
         test = _entry({**selection, "metrics": strict(result.value["test"]), "time": _now()})

@@ -118,6 +118,7 @@ class FinalsStarted:
     time: float
     number: int
     test: str | None
+    repeated: bool = False  # its test was begun before, and no result of it is on the disk
 
 
 @dataclass(frozen=True, slots=True)

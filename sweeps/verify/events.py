@@ -46,5 +46,6 @@ _RULES: Mapping[str, Callable[[Any], bool]] = {
     "state": _text,
     "stop_reason": _text,
     "reason": _text,
+    "repeated": lambda value: type(value) is bool,
     "value": lambda value: value is None or type(value) in (int, float),
 }

@@ -28,6 +28,8 @@ def the_test_is_done_once(evidence: Evidence) -> Check:
         findings = [Finding("I8", str(error))]
     except KeyError as error:
         findings = [Finding("I8", f"test.json and selection.json must hold what was written: {error!r}")]
+    else:
+        findings += _lost(test or selection, evidence)
     return Check("I8", _WHAT, [*findings, *_replayed(evidence)])
 
 
@@ -56,6 +58,19 @@ def _repeated(latest: _Choice | None) -> Iterator[Finding]:
         yield Finding("I8", "was tested after another trial, and no reason is recorded", trial)
 
 
+def _lost(latest: _Choice | None, evidence: Evidence) -> Iterator[Finding]:
+    """Where another choice came after a result was lost, nothing can be done about it any more."""
+    choices: Sequence[_Choice] = [*latest["history"], latest] if latest else []
+    known = {choice["trial"] for choice in choices if choice.get("metrics") is not None or choice != latest}
+    ended = [event["number"] for event in evidence.events_of("FinalsEnded") if event["tested"] is True]
+    for trial in dict.fromkeys(number for number in ended if number not in known):
+        told = (
+            "was tested, and its result is gone: restore test.json and selection.json from a backup"
+        )
+        repeat = ", or run `sweep test`, which repeats the test of the same choice"
+        yield Finding("I8", told + (repeat if latest and latest["trial"] == trial else ""), trial)
+
+
 def _replayed(evidence: Evidence) -> Iterator[Finding]:
     may_test = True  # where the beginning of events.jsonl is lost, it cannot be told
     tested: set[int] = set()
@@ -68,7 +83,7 @@ def _replayed(evidence: Evidence) -> Iterator[Finding]:
             case {"event": "FinalsStarted", "number": number, "test": str()}:
                 if not may_test:
                     yield Finding("I8", "was tested while its sweep had not ended", number)
-                if number in tested:
+                if number in tested and not event.get("repeated"):
                     yield Finding("I8", "was tested again after its test had given a result", number)
             case {"event": "FinalsEnded", "number": number, "tested": True}:
                 tested.add(number)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import sweeps
+import sweeps.runner
 from sweeps.export import read_model, write_model
 from sweeps.messages import FOLDER
 from sweeps.study import RunLock
@@ -185,6 +186,16 @@ def test_a_test_of_an_interrupted_sweep(folder):
 def test_a_test_that_is_done_twice(folder):
     folder.edit(folder.paths.events, lambda lines: lines.extend(lines[-2:]))
     assert folder.found() == [("I8", 3)]
+
+
+def test_a_result_that_is_gone_is_missed_and_its_test_may_be_repeated(folder, monkeypatch):
+    monkeypatch.chdir(folder.paths.root.parent)
+    folder.paths.best.test.unlink()
+    assert folder.found() == [("I8", 3)]
+    assert "was tested, and its result is gone" in folder.findings()[0].message
+    sweeps.runner.test(folder.paths.root)
+    assert json.loads(folder.paths.best.test.read_text())["trial"] == 3
+    assert folder.found() == []
 
 
 def test_a_test_that_was_killed_may_be_repeated(folder):
