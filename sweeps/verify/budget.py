@@ -11,13 +11,13 @@ from math import inf
 
 from sweeps.study import TimeStep
 from sweeps.verify.evidence import Evidence
-from sweeps.verify.finding import Check, Finding
+from sweeps.verify.finding import Check, Finding, untold
 
 
 def the_budget_is_exact(evidence: Evidence) -> Check:
     findings = [*_beyond_their_run(evidence), *_beyond_all(evidence), *_after_the_end(evidence)]
-    skipped = None if evidence.history is not None else "starts after the time was over: it is in a database"
-    return Check("I3", "no trial was started beyond the budget", findings, skipped)
+    database = None if evidence.history is not None else "starts after the time was over: it is in a database"
+    return Check("I3", "no trial was started beyond the budget", findings, untold(database, evidence.silent))
 
 
 def _beyond_their_run(evidence: Evidence) -> Iterator[Finding]:

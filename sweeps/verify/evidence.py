@@ -51,6 +51,14 @@ class Evidence:
         times = [step for step in self.history or () if isinstance(step, TimeStep)]
         return times[-1].ended if times else self.ended
 
+    @property
+    def silent(self) -> str | None:
+        """What the events cannot tell, since they are not there, or not from the beginning on."""
+        if not self.events:
+            return "what events.jsonl says: it is missing, or nothing of it reads back"
+        begun = self.events[0]["event"] == "SweepStarted"
+        return None if begun else "what the beginning of events.jsonl says: it does not read back"
+
     def events_of(self, *kinds: str) -> list[Event]:
         return [event for event in self.events if event["event"] in kinds]
 

@@ -30,7 +30,7 @@ def the_test_is_done_once(evidence: Evidence) -> Check:
         findings = [Finding("I8", f"test.json and selection.json must hold what was written: {error!r}")]
     else:
         findings += _lost(test or selection, evidence)
-    return Check("I8", _WHAT, [*findings, *_replayed(evidence)])
+    return Check("I8", _WHAT, [*findings, *_replayed(evidence)], evidence.silent)
 
 
 def _unselected(test: _Choice | None, selection: _Choice | None) -> Iterator[Finding]:
@@ -64,9 +64,7 @@ def _lost(latest: _Choice | None, evidence: Evidence) -> Iterator[Finding]:
     known = {choice["trial"] for choice in choices if choice.get("metrics") is not None or choice != latest}
     ended = [event["number"] for event in evidence.events_of("FinalsEnded") if event["tested"] is True]
     for trial in dict.fromkeys(number for number in ended if number not in known):
-        told = (
-            "was tested, and its result is gone: restore test.json and selection.json from a backup"
-        )
+        told = "was tested, and its result is gone: restore test.json and selection.json from a backup"
         repeat = ", or run `sweep test`, which repeats the test of the same choice"
         yield Finding("I8", told + (repeat if latest and latest["trial"] == trial else ""), trial)
 

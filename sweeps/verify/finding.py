@@ -30,3 +30,8 @@ class Check:
     what: str  # "no finished trial is lost"
     findings: Sequence[Finding] = ()
     skipped: str | None = None
+
+
+def untold(*parts: str | None) -> str | None:
+    """All that cannot be told, as one text for `Check.skipped`."""
+    return "; ".join(part for part in parts if part is not None) or None

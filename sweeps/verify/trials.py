@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sweeps.study import TimeStep
 from sweeps.verify.evidence import Event, Evidence
-from sweeps.verify.finding import Check, Finding
+from sweeps.verify.finding import Check, Finding, untold
 
 _ENDED = ("COMPLETE", "PRUNED", "FAILED")
 _CARRIED = ("state", "stop_reason", "value", "attempt")  # by an event of a trial's end, as by the study
@@ -16,7 +16,7 @@ _CARRIED = ("state", "stop_reason", "value", "attempt")  # by an event of a tria
 def no_trial_is_lost(evidence: Evidence) -> Check:
     """The study leads: what ended is on the disk there before an event of it is written."""
     findings = [*_ended_otherwise(evidence), *_folders_of_nobody(evidence)]
-    return Check("I1", "no finished trial is lost", findings)
+    return Check("I1", "no finished trial is lost", findings, evidence.silent)
 
 
 def _ended_otherwise(evidence: Evidence) -> Iterator[Finding]:
@@ -45,8 +45,9 @@ def _folders_of_nobody(evidence: Evidence) -> Iterator[Finding]:
 def no_trial_counts_twice(evidence: Evidence) -> Check:
     """Numbers without a gap; one end a trial; no attempt begun or ended twice; nothing after the end."""
     findings = [*_gaps(evidence), *_second_ends(evidence), *_replayed(evidence)]
-    skipped = None if evidence.history is not None else "ends in the study: it is in a database"
-    return Check("I2", "trials are numbered 0, 1, 2, ... and none counts twice", findings, skipped)
+    database = None if evidence.history is not None else "ends in the study: it is in a database"
+    what = "trials are numbered 0, 1, 2, ... and none counts twice"
+    return Check("I2", what, findings, untold(database, evidence.silent))
 
 
 def _gaps(evidence: Evidence) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,20 @@ def test_a_broken_folder_exits_7(project):
     assert "I7    BROKEN  the best checkpoint is whole" in done.stdout
     assert "I7: trial 3: no checkpoint at" in done.stdout
     assert done.stdout.endswith("results/toy: 1 finding(s) break an invariant\n")
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "noise", "beheaded"])
+def test_without_its_events_it_says_what_cannot_be_told(project, damage):
+    events = project / "results/toy/events.jsonl"
+    lines = events.read_bytes().splitlines(keepends=True)
+    left = {"empty": b"", "noise": random.Random(1).randbytes(3000), "beheaded": b"".join(lines[1:])}
+    events.unlink() if damage == "missing" else events.write_bytes(left[damage])
+    checks = {
+        check.invariant: check.skipped for check in sweeps.verify.inspect(project / "results/toy").checks
+    }
+    assert [name for name, skipped in checks.items() if "events.jsonl" in (skipped or "")] == [
+        "I1", "I2", "I3", "I8"
+    ]  # fmt: skip
 
 
 def test_json(project):
