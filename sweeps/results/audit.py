@@ -13,6 +13,7 @@ import pyarrow.parquet
 from sweeps.paths import RunPaths
 from sweeps.results.curves import Curves
 from sweeps.results.layout import Layout
+from sweeps.results.seal import is_broken
 from sweeps.results.tables import schemas
 from sweeps.results.writer import build_tables, csv_bytes, journal_stamp, read_cached
 from sweeps.study.record import TrialRecord
@@ -27,11 +28,18 @@ def _read_csv(path: Path) -> pa.Table:
     return pyarrow.csv.read_csv(path, parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True))
 
 
+def _read_parquet(path: Path) -> None:
+    data = path.read_bytes()
+    pyarrow.parquet.read_table(pa.BufferReader(data), page_checksum_verification=True)
+    if is_broken(data):
+        raise ValueError("its sha256 is not the one that was written into it")
+
+
 def unreadable_tables(paths: RunPaths) -> Iterator[str]:
-    """One line for each table that is there and does not read back."""
+    """One line for each table that is there and does not read back, whole and as it was written."""
     readers = {
-        paths.trials_parquet: pyarrow.parquet.read_table,
-        paths.epochs_parquet: pyarrow.parquet.read_table,
+        paths.trials_parquet: _read_parquet,
+        paths.epochs_parquet: _read_parquet,
         paths.trials_csv: _read_csv,
     }
     for path, read in readers.items():

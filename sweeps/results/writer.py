@@ -15,6 +15,7 @@ from sweeps.paths import RunPaths, replace_file
 from sweeps.results.csv_cells import safe_table
 from sweeps.results.curves import Curves
 from sweeps.results.layout import Layout
+from sweeps.results.seal import sealed
 from sweeps.results.tables import described, epochs_table, fits, trials_table
 from sweeps.study.record import TrialRecord
 
@@ -120,7 +121,7 @@ def _parquet(table: pa.Table, stamp: int | None) -> bytes:
     sink = pa.BufferOutputStream()
     stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), _STAMP: _stamp(stamp)})
     pa.parquet.write_table(stamped, sink, write_page_checksum=True)
-    return bytes(sink.getvalue())
+    return sealed(bytes(sink.getvalue()))
 
 
 def csv_bytes(table: pa.Table) -> bytes:

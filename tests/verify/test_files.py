@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ import sweeps
 import sweeps.runner
 from sweeps.export import read_model, write_model
 from sweeps.messages import FOLDER
+from sweeps.results import unreadable_tables
 from sweeps.study import RunLock
 from sweeps.trial.checkpoint import Checkpoint
 from sweeps.verify import processes
@@ -68,6 +70,23 @@ def test_a_table_that_does_not_read_back(folder, name):
     )
     assert folder.found() == [("I5", None)]
     assert f"{name} does not read back" in folder.findings()[0].message
+
+
+@pytest.mark.parametrize("name", ["trials.parquet", "epochs.parquet"])
+def test_a_bit_of_a_table_is_flipped(folder, name):
+    path = folder.paths.root / name
+    whole = path.read_bytes()
+    stamp = whole.rindex(b"sweeps.stamp") + len("sweeps.stamp") + 4
+    mark = whole.rindex(b"sweeps.sha256:")  # a flip in these 14 bytes is not seen, and alters nothing
+    bits = random.Random(1).sample(range(8 * len(whole)), 60)
+    for bit in [8 * stamp, *(bit for bit in bits if not mark <= bit // 8 < mark + 14)]:
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        assert list(unreadable_tables(folder.paths)), f"bit {bit} of {len(whole)} bytes"
+    assert folder.found() == [("I5", None)]
+    path.write_bytes(whole)
+    assert folder.found() == []
 
 
 @pytest.mark.parametrize(("name", "column"), [("trials.parquet", "metric"), ("epochs.parquet", "val_loss")])
