@@ -12,24 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from sweeps import __version__
-from sweeps.cli.console import reader_may_leave
+from sweeps.cli.streams import secure_streams
 from sweeps.errors import SpecError, SweepError
 from sweeps.printable import printable_lines
 from sweeps.refusals import in_words
 
-
-class _Commands(TyperGroup):
-    def invoke(self, ctx: Any) -> Any:
-        with reader_may_leave():  # before it is an error, and 1, to the library
-            return super().invoke(ctx)
-
-
 app = typer.Typer(
     name="sweep",
-    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -207,14 +198,20 @@ def schema() -> None:
 
 
 def _exit(code: int) -> None:
-    with reader_may_leave():
-        sys.stdout.flush()
     raise typer.Exit(code)
 
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(guarded(lambda: app(standalone_mode=True)))
+    secure_streams()
+    sys.exit(guarded(_printed))
+
+
+def _printed() -> None:
+    try:
+        app(standalone_mode=True)
+    finally:
+        sys.stdout.flush()  # now, when an error can still be told
 
 
 def guarded(command: Callable[[], Any]) -> int:

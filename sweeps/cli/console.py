@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,15 +89,6 @@ def test_line(test: Mapping[str, Any]) -> str:
     from sweeps.results.winner import scalars
 
     return pairs(scalars(test))
-
-
-@contextmanager
-def reader_may_leave() -> Iterator[None]:
-    """Print for a reader who may go away (| head), which is no error: the rest is thrown away."""
-    try:
-        yield
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeps.cli.console import find_run, print_json, print_winner, reader_may_leave, say, winner_document
+from sweeps.cli.console import find_run, print_json, print_winner, say, winner_document
 from sweeps.cli.display import display
 from sweeps.cli.tables import print_top
 from sweeps.controller import Edited, Event, Noted, Observer
@@ -97,11 +97,10 @@ def _watched(start: Callable[[list[Observer]], RunResult], command: str, as_json
     for note in result.notes:
         if note not in said:
             say(f"sweep: {note}")
-    with reader_may_leave():
-        if as_json:
-            print_json(command, document(result))
-        else:
-            _print_result(result)
+    if as_json:
+        print_json(command, document(result))
+    else:
+        _print_result(result)
     return result.exit_code
 
 

@@ -66,9 +66,7 @@ def print_table(trials: pd.DataFrame, metric: str) -> None:
         table = _table(trials, metric, shared=shared, diagnosis=diagnosis)
         if console.measure(table, options=unbounded).maximum <= console.width:
             break
-    with console.capture() as drawn:  # it would end the process where the reader has gone away
-        console.print(table)
-    print(drawn.get(), end="")
+    console.print(table)
 
 
 def _table(trials: pd.DataFrame, metric: str, *, shared: bool, diagnosis: bool) -> Table:

@@ -5,6 +5,7 @@ USR1 is what batch systems are asked to send some time before a job's end.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -56,11 +57,16 @@ class Signals:
             self._while_closing += 1
             if self._while_closing > 2:
                 raise KeyboardInterrupt
-            os.write(2, b"\nthe sweep has ended; its processes are being closed\n")
+            _tell(b"\nthe sweep has ended; its processes are being closed\n")
         elif self.received is None:
             self.received = number
-            # Not print: the handler may have come in the middle of one.
-            os.write(2, b"\nstopping: running trials end with their epoch; once more to stop at once\n")
+            _tell(b"\nstopping: running trials end with their epoch; once more to stop at once\n")
             self._stop()
         else:
             self._kill()
+
+
+def _tell(line: bytes) -> None:
+    # Not print: the handler may have come in the middle of one.
+    with contextlib.suppress(OSError):  # nobody may be listening any more
+        os.write(2, line)
