@@ -29,7 +29,8 @@ def run(
     """Run the sweep of a search-space YAML, or go on with it, and return its results.
 
     Where `sweep run` would end with an exit code of 3, 4 or 6 this returns, too: see `Results.notes`, and
-    `Results.reason`, "breaker" or "disk" for 6. What is to be known before trials start is a warning.
+    `Results.reason`, "breaker" or "disk" for 6. The notes are of this run: `load` has none, but the
+    errors in its `trials`. What is to be known before trials start is a warning.
 
     Args:
         path: the YAML.
