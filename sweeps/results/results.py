@@ -60,8 +60,8 @@ class Results:
         """``reason`` and ``notes`` are those of a run that has just ended, where one has."""
         self.spec = spec
         self.directory = paths.root
-        # What `sweep run` tells at the end: failures by cause, what was not done, ... They are of the run that
-        # returned this; `load` has none, and `trials` the errors.
+        # What `sweep run` tells at the end: failures by cause, what was not done, ... They are of the run
+        # that returned this; `load` has none, and `trials` the errors.
         self.notes = tuple(notes)
         self._reason = reason
         self._paths = paths
