@@ -10,6 +10,7 @@ from pathlib import Path
 from sweeps.controller import Controller, cause_of
 from sweeps.engines import Engine
 from sweeps.engines.output import last_lines
+from sweeps.engines.stacks import telling
 from sweeps.errors import (
     CheckpointError,
     CorruptStudyError,
@@ -31,6 +32,7 @@ from sweeps.study import TrialRecord, read_records
 
 _WITH_LOG = ("error", "crash", "hang")  # failures whose cause is to be found in the log
 _LOG_LINES = 20
+_LOOKED_AT = 300  # lines: a stack of 100 frames, of every thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +167,5 @@ def _failure(paths: RunPaths, failed: Sequence[TrialRecord]) -> str:
     )
     if example.stop_reason not in _WITH_LOG:
         return head
-    lines = last_lines(paths.trial(example.number).log, _LOG_LINES)
+    lines = telling(last_lines(paths.trial(example.number).log, _LOOKED_AT), _LOG_LINES)
     return "\n".join([head, *(f"    {line}" for line in lines)])
