@@ -77,7 +77,7 @@ def finalise(
     if interrupted:
         raise RefusedError(
             f"the winner is tested when its sweep has ended, and {paths.root} was interrupted: "
-            "`sweep resume` it, or end it where it stands by lowering its budget"
+            "`sweep resume` it, or end it where it stands by the same with --set budget.wall=1s"
         )
     earlier = _last_tested(paths.best)
     test = _result_of(winner.number, earlier)

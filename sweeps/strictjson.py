@@ -13,12 +13,16 @@ def parse_json(text: str | bytes) -> Any:
     Raises:
         ValueError: it is not JSON, holds NaN, Infinity or half a character, or is nested too deep to be read.
     """
-    text = text if isinstance(text, str) else text.decode()
     try:
+        text = text if isinstance(text, str) else text.decode()
         data = _DECODER.decode(text)
         if _SURROGATE.search(text):
             json.dumps(data, ensure_ascii=False).encode()  # a lone one has no UTF-8: UnicodeEncodeError
         return data
+    except UnicodeDecodeError as error:
+        raise ValueError(f"no UTF-8 from byte {error.start + 1} on") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON from line {error.lineno}, column {error.colno} on") from error
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 

@@ -18,21 +18,11 @@ from sweeps.controller import Edited
 from sweeps.errors import RefusedError
 from sweeps.paths import RunPaths, numbered_path, replace_file, shown
 from sweeps.runner.checks import with_absolute_storage
-from sweeps.runner.folder import CHANGEABLE, Manifest, read_manifest, write_manifest
+from sweeps.runner.folder import EDITABLE, Manifest, changed_key, read_manifest, write_manifest
 from sweeps.spec import SweepSpec, load_spec, with_keep
 from sweeps.study import TrialRecord, read_records, write_edited
 from sweeps.study.store import database_name, study_names
 
-EDITABLE = (
-    *CHANGEABLE,
-    "parameters",
-    "constraints",
-    "enqueue",
-    "sampler",
-    "pruner",
-    "early_stopping",
-    "infeasible",
-)
 _RULES = {
     "version": "the file format is that of the sweep",
     "name": "the name is that of the study",
@@ -81,7 +71,7 @@ def read_edit(
 
 def _rule(difference: str, before: SweepSpec, after: SweepSpec, records: Sequence[TrialRecord]) -> str | None:
     """Why this line must not be; None if it may."""
-    key = difference.split(":", 1)[0].split(".", 1)[0]
+    key = changed_key(difference)
     if key == "epochs":
         most = max((record.epochs for record in records), default=0)
         return f"a trial has trained {most} of {before.epochs}" if most else None

@@ -27,6 +27,10 @@ CHANGEABLE = (
     "budget", "workers", "timeout", "retries", "breaker", "canary", "quarantine", "resources", "isolation",
     "max_trials_per_worker", "engine", "export", "test", "keep",
 )  # fmt: skip
+# What an edit may change as well.
+EDITABLE = (
+    *CHANGEABLE, "parameters", "constraints", "enqueue", "sampler", "pruner", "early_stopping", "infeasible",
+)  # fmt: skip
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
@@ -123,9 +127,10 @@ def read_manifest(paths: RunPaths) -> Manifest:
         _check_manifest(data)
         places, edits = tuple(data["search_path"]), data.get("edits", 0)
         manifest = Manifest(data["version"], data["id"], places, data["source"], edits)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise CorruptStudyError(
-            f"{shown(paths.manifest)} must hold what `sweep run` wrote there, and does not ({error!r}): "
+            f"{shown(paths.manifest)} must hold what `sweep run` wrote there, and does not ({reason}): "
             "restore it from a backup"
         ) from error
     if manifest.version > STUDY_VERSION:
@@ -138,6 +143,10 @@ def read_manifest(paths: RunPaths) -> Manifest:
 
 def _check_manifest(data: Mapping[str, Any]) -> None:
     """Its id becomes the name of a folder in a storage, its search path the place where code comes from."""
+    if missing := [key for key in ("version", "id", "search_path", "source") if key not in data]:
+        raise ValueError(f"{missing[0]} is missing")
+    if not isinstance(data["search_path"], list):
+        raise ValueError("its search_path is no list")
     texts = [data["id"], data["source"], *data["search_path"]]
     numbers = [data["version"], data.get("edits", 0)]
     if not all(type(number) is int and number >= 0 for number in numbers):
@@ -178,17 +187,28 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
             f"{folder} was last run with other settings than this file and command line give:\n{listed}\n"
             f"To go on with its own: sweep resume {folder}. To change them: the same with --set KEY=VALUE."
         )
+    edited = (
+        f" To go on under another space, sampler or pruner with the trials that fit: sweep resume {folder} "
+        "--edit FILE."
+    )
     raise RefusedError(
-        f"{folder} was begun under another spec, and its trials would not compare:\n{listed}\n"
-        f"To go on with its own: sweep resume {folder}. To go on under another space, sampler or pruner "
-        f"with the trials that fit: sweep resume {folder} --edit FILE. To start anew: --fresh (the old "
-        "folder is moved aside), or another name."
+        f"{folder} was begun under another spec, which cannot be changed like this:\n{listed}\n"
+        f"To go on with its own: sweep resume {folder}.{edited if all(map(_editable, differences)) else ''} "
+        "To start anew: another name, or `sweep run` with --fresh (the old folder is moved aside)."
     )
 
 
 def _changeable(difference: str) -> bool:
-    key = difference.split(":", 1)[0].split(".", 1)[0]
-    return key in CHANGEABLE
+    return changed_key(difference) in CHANGEABLE
+
+
+def _editable(difference: str) -> bool:
+    return changed_key(difference) in EDITABLE
+
+
+def changed_key(difference: str) -> str:
+    """The key of the YAML's top level that a line of `SweepSpec.difference` is about."""
+    return difference.split(":", 1)[0].split(".", 1)[0]
 
 
 def keep_changes(paths: RunPaths, spec: SweepSpec) -> None:

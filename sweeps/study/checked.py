@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial
@@ -21,14 +21,23 @@ from sweeps.study.states import STATES
 
 LATEST = 1e11  # seconds since 1970: the year 5138
 LARGEST = 2**63
+
+
+class Place(Protocol):
+    """A journal that is being read."""
+
+    @property
+    def place(self) -> str: ...
+
+
 _STATES = get_args(State)
 _SOURCE = re.compile(r"([0-9a-f]{64})?")
 _FOREIGN = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @contextmanager
-def replayed() -> Iterator[None]:
-    """Round Optuna's reading of a study.
+def replayed(journal: Place | None = None) -> Iterator[None]:
+    """Round Optuna's reading of a study; ``journal`` says where it is.
 
     Raises:
         CorruptStudyError: it tripped.
@@ -37,8 +46,9 @@ def replayed() -> Iterator[None]:
         yield
     except (*_FOREIGN, OptunaError) as error:
         reason = " ".join(str(error).split())[:200]
+        where, what = (f"{journal.place}: ", "this line") if journal else ("", "the study")
         raise CorruptStudyError(
-            "the study must be what `sweep` wrote, and does not read back "
+            f"{where}{what} must be what `sweep` wrote, and does not read back "
             f"({type(error).__name__}: {reason}): restore study.journal from a backup"
         ) from error
 

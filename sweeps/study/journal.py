@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,22 @@ CREATE_TRIAL = 4  # the op_code of a record
 _BEGINNING = b'{"op_code":'  # of every record
 
 
-class SingleWriterBackend(BaseJournalBackend):
+class _Counting(BaseJournalBackend):
+    """Knows the line that its reader is at."""
+
+    _path: Path
+    _line = 0
+
+    @property
+    def place(self) -> str:
+        return f"{shown(self._path)}:{self._line}"
+
+    def _counted(self, logs: Sequence[dict[str, Any]], first: int) -> Iterator[dict[str, Any]]:
+        for self._line, log in enumerate(logs, first + 1):
+            yield log
+
+
+class SingleWriterBackend(_Counting):
     """Append-only journal file of the one driver that holds the folder's lock.
 
     Every record reaches the kernel before `append_logs` returns, so a killed process loses nothing;
@@ -47,10 +62,10 @@ class SingleWriterBackend(BaseJournalBackend):
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         if self._first_unread != log_number_from:
-            return self._read_file(log_number_from)
+            return self._counted(self._read_file(log_number_from), log_number_from)
         logs, self._unread = self._unread, []
         self._first_unread += len(logs)
-        return logs
+        return self._counted(logs, log_number_from)
 
     def _read_file(self, log_number_from: int) -> list[dict[str, Any]]:
         logs = list(read_journal(self._path))
@@ -110,14 +125,15 @@ class SingleWriterBackend(BaseJournalBackend):
             self._file.close()
 
 
-class ReadOnlyBackend(BaseJournalBackend):
+class ReadOnlyBackend(_Counting):
     """A journal as it stands at this moment, also while its driver runs."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._logs = list(read_journal(path))
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        return self._logs[log_number_from:]
+        return self._counted(self._logs[log_number_from:], log_number_from)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         raise PermissionError("this study was opened for reading only")

@@ -83,8 +83,9 @@ def find_stored(paths: RunPaths, name: str, url: str | None) -> tuple[BaseStorag
     if url:
         require_database(url)
     name = study_name(paths, name, url)
-    with replayed():
-        storage = open_database(url, to_write=False) if url else JournalStorage(ReadOnlyBackend(journal))
+    log = None if url else ReadOnlyBackend(journal)
+    with replayed(log):
+        storage = JournalStorage(log) if log else open_database(str(url), to_write=False)
         studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
     if name not in studies:
         if not url and studies:

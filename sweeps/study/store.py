@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.errors import CorruptStudyError, RefusedError
 from sweeps.messages import Goal
-from sweeps.paths import RunPaths
+from sweeps.paths import RunPaths, shown
 from sweeps.strictjson import parse_object
 from sweeps.study.checked import attributes_of, checked_progress, checked_source, replayed
 from sweeps.study.database import open_database
@@ -75,7 +75,7 @@ class StudyStore:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         ended = ended_trials(paths)
         journal = None if url else SingleWriterBackend(paths.journal)
-        with replayed():
+        with replayed(journal):
             storage = JournalStorage(journal) if journal else open_database(str(url))
             study_id = find_study(storage, name)
         store = None if study_id is None else cls(storage, study_id, goal, journal)
@@ -260,8 +260,7 @@ def study_name(paths: RunPaths, name: str, url: str | None) -> str:
         return database_name(name, manifest["id"], manifest.get("edits", 0))
     except (OSError, ValueError, KeyError) as error:
         raise CorruptStudyError(
-            f"{paths.manifest} must hold the id of the folder, and does not ({type(error).__name__}): "
-            "restore it from a backup"
+            f"{shown(paths.manifest)} must hold the id of the folder, and does not: restore it from a backup"
         ) from error
 
 

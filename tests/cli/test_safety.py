@@ -198,6 +198,7 @@ def test_an_unfinished_sweep_is_not_tested(toy):
     assert "interrupted; to go on: sweep resume results/toy" in done.stderr
     refused = toy.sweep("test", "toy")
     assert refused.returncode == 5 and "was interrupted" in refused.stderr
+    assert "end it where it stands by the same with --set budget.wall=1s" in refused.stderr
 
 
 def test_a_keyboard_interrupt_of_the_functions_own_is_an_error_in_a_worker(toy):

@@ -120,3 +120,21 @@ def test_a_missing_file_costs_nothing_that_is_there(toy, sweep):
         (toy.root / name).write_bytes(whole)
     assert sweep("run", "toy.yaml", "-q")[0] == 0
     assert len(sweeps.load(toy.root).trials) == 3
+
+
+def test_damage_is_told_in_words_and_with_its_line(toy, sweep):
+    manifest, journal = toy.manifest.read_bytes(), toy.journal.read_bytes()
+    for data, words in (
+        (b"x", "no JSON from line 1, column 1 on"),
+        (b"{}", "version is missing"),
+        (b"\xff", "no UTF-8"),
+    ):
+        toy.manifest.write_bytes(data)
+        code, said = sweep("resume", "toy", "-q")
+        assert code == 5 and words in said and "Error(" not in said
+    toy.manifest.write_bytes(manifest)
+    line = next(n for n, record in enumerate(journal.splitlines(), 1) if b'"user_attr"' in record)
+    toy.journal.write_bytes(journal.replace(b'"user_attr"', b'"user_atts"', 1))
+    for command in (("show", "toy"), ("resume", "toy", "-q")):
+        code, said = sweep(*command)
+        assert code == 5 and f"study.journal:{line}: this line must be what `sweep` wrote" in said
