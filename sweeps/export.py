@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.errors import CheckpointError
 from sweeps.messages import TrialSpec
-from sweeps.paths import BestPaths, TrialPaths, replace_file
+from sweeps.paths import BestPaths, RunPaths, TrialPaths, replace_file
 from sweeps.trial.checkpoint import Checkpoint
 from sweeps.trial.outcome import test_result
 from sweeps.trial.rng import seed_everything
@@ -81,10 +81,10 @@ def best_model(checkpoint: Path) -> BestModel:
         CheckpointError: the file is damaged.
     """
     if not checkpoint.exists():
-        return BestModel(
-            note="the trial saved no checkpoint: pass the model to trial.epochs(model=...); or `keep` "
-            "removed it while others, now outside of the edited space, were better"
-        )
+        edited = RunPaths(checkpoint.parent.parent.parent).was_edited()
+        removed = "; or `keep` removed it while others, now outside of the edited space, were better"
+        note = "the trial saved no checkpoint: pass the model to trial.epochs(model=...)"
+        return BestModel(note=note + (removed if edited else ""))
     state = Checkpoint(checkpoint).load()
     if not isinstance(state.get("objects"), dict) or type(state.get("epoch")) is not int:
         raise CheckpointError(f"{checkpoint} must hold what `trial.epochs` saves, and holds something else")

@@ -134,6 +134,10 @@ class RunPaths:
         edited = self.edit / path.name
         return edited if edited.exists() else path
 
+    def was_edited(self) -> bool:
+        """Whether a file is kept from before an edit."""
+        return any(self.root.glob(f"{self.resolved_yaml.name}.*"))
+
     @property
     def trials_parquet(self) -> Path:
         return self.root / "trials.parquet"

@@ -50,6 +50,10 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _switched_off(value: Any) -> Any:
+    return {"in_a_row": None, "fraction": None} if value is None else value
+
+
 def _share_or_whole(value: float) -> float:
     if value > 1 and value != int(value):
         raise PydanticCustomError("rule", "must be a share below 1 or a whole number")
@@ -249,7 +253,9 @@ class Settings(Section):
         default=None, description="several processes for one trial: ddp, or {name: ddp, ranks: 2}"
     )
     retries: Retries = Field(default=Retries(), description="how often a failed trial is started again")
-    breaker: Breaker = Field(default=Breaker(), description="when failures stop the sweep")
+    breaker: Annotated[Breaker, BeforeValidator(_switched_off)] = Field(
+        default=Breaker(), description="when failures stop the sweep; null for never"
+    )
     canary: bool | None = Field(
         default=None,
         description="whether the first trial runs alone until its first report; by default where none has "

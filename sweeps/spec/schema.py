@@ -77,6 +77,8 @@ def json_schema() -> dict[str, Any]:
         },
     }
     schema["properties"]["distributed"]["anyOf"].append({"const": "ddp"})
+    breaker = schema["properties"]["breaker"]
+    breaker["anyOf"] = [{"$ref": breaker.pop("$ref")}, {"type": "null"}]
     for kind in KINDS:
         schema["properties"][kind]["default"] = "auto"
     schema["required"] = [*schema["required"], "parameters"]

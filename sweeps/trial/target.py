@@ -17,6 +17,8 @@ from typing import Any
 from sweeps.errors import TargetError
 from sweeps.trial.wording import did_you_mean
 
+_FIX = ": go to the folder that your code is in, or put the code into one of these"
+
 
 def load_function(target: str, search_path: Sequence[Path]) -> Callable[..., Any]:
     """Import and return the function ``target`` names.
@@ -142,7 +144,9 @@ def _find_file(target: str, source: str, search_path: Sequence[Path]) -> Path:
     for path in tried:
         if path.is_file():
             return path.resolve()
-    raise TargetError(f"{target!r}: no such file; looked for {', '.join(dict.fromkeys(map(str, tried)))}")
+    raise TargetError(
+        f"{target!r}: no such file; looked for {', '.join(dict.fromkeys(map(str, tried)))}{_FIX}"
+    )
 
 
 def _find_spec(target: str, top: str, search_path: Sequence[Path]) -> ModuleSpec:
@@ -152,7 +156,7 @@ def _find_spec(target: str, top: str, search_path: Sequence[Path]) -> ModuleSpec
     if spec is None:
         raise TargetError(
             f"{target!r}: no module {top!r} in {', '.join(folders)} nor among the installed packages"
-            f"{did_you_mean(top, _modules(search_path))}"
+            f"{did_you_mean(top, _modules(search_path)) or _FIX}"
         )
     return spec
 

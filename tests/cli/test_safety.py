@@ -277,3 +277,4 @@ def _read_until(terminal, text):
 def test_a_winner_without_a_model_is_told(toy):
     done = toy.sweep("run", "toy.yaml")
     assert "no model was exported: the trial saved no checkpoint" in done.stderr
+    assert "edited" not in done.stderr  # nothing was

@@ -105,3 +105,8 @@ def test_problems_of_file_and_overrides_come_together(tmp_path):
 def test_bytes_that_are_no_text_are_shown_escaped(tmp_path):
     (line,) = problems(tmp_path, SMALL, ["name=\udcff"])
     assert line.startswith("--set name=\\udcff  name  is not well formed")
+
+
+def test_null_switches_the_breaker_off(tmp_path):
+    off = load(tmp_path, SMALL, ["breaker=null"])
+    assert (off.breaker.in_a_row, off.breaker.fraction) == (None, None)

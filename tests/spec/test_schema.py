@@ -27,6 +27,7 @@ def test_is_itself_sound():
     [
         SMALL,
         FULL,
+        SMALL + "breaker: null\n",
         SMALL + "pruner: null\nsampler: auto\nexport: [safetensors]\ndistributed: {name: ddp, ranks: 2}\n",
     ],
 )

@@ -66,7 +66,8 @@ def test_a_file_named_like_a_library_does_not_replace_it(tmp_path):
         ("my_modle:train", r"no module 'my_modle' in .* did you mean 'my_model'\?"),
         ("my_model:trian", r"my_model.py has no function 'trian'; did you mean 'train'\?"),
         ("my_model:WIDTH", "must name a function, found a int"),
-        ("missing.py:train", "no such file; looked for .*missing.py"),
+        ("absent:train", "no module 'absent' in .*: go to the folder that your code is in, or put"),
+        ("missing.py:train", "no such file; looked for .*missing.py: go to the folder that your code is in"),
         ("broken:train", "'broken:train' cannot be imported: ZeroDivisionError: division by zero"),
         ("quits:train", "'quits:train' cannot be imported: SystemExit: 2"),
         (
