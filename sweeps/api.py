@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from sweeps import runner
 from sweeps.controller import Event, Noted, Observer
+from sweeps.errors import UsageError
 from sweeps.paths import RunPaths
 from sweeps.results import Results, load
 
@@ -47,7 +49,7 @@ def run(
         KeyboardInterrupt: the sweep was interrupted; its trials are checkpointed, and `run` goes on with it.
     """
     outcome = runner.run(
-        path,
+        _as_path(path, "a sweep's YAML", "write it to a file, and give its path"),
         overrides(set),
         results=results,
         fresh=fresh,
@@ -77,9 +79,11 @@ def resume(
         SpecError, UsageError, RefusedError, KeyboardInterrupt: as for `run`.
     """
     outcome = runner.resume(
-        directory,
+        _as_path(directory, "a results folder", "give one such as 'results/cnn'"),
         overrides(set),
-        edit=edit,
+        edit=None
+        if edit is None
+        else _as_path(edit, "the changed YAML", "write it to a file, and give its path"),
         observers=[_warn, *observers],
         address=address,
         allow_code_change=allow_code_change,
@@ -88,8 +92,32 @@ def resume(
 
 
 def overrides(values: Mapping[str, Any] | None) -> list[str]:
-    """``values`` as `--set` takes them; JSON is YAML, so every scalar keeps its type."""
-    return [f"{key}={json.dumps(value)}" for key, value in (values or {}).items()]
+    """``values`` as `--set` takes them; JSON is YAML, so every scalar keeps its type.
+
+    Raises:
+        UsageError: they are no mapping of keys to plain data.
+    """
+    values = {} if values is None else values
+    if not isinstance(values, Mapping):
+        raise UsageError(
+            f"set must be a mapping of keys to values (found {values!r}): write {{'budget.trials': 20}}"
+        )
+    return [f"{key}={_as_json(key, value)}" for key, value in values.items()]
+
+
+def _as_json(key: str, value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"set: {key} must be what a YAML can hold (found {value!r}): give numbers, texts, lists and dicts"
+        ) from error
+
+
+def _as_path(value: str | Path, what: str, fix: str) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise UsageError(f"{what} is given by its path (found {value!r}): {fix}")
+    return Path(value)
 
 
 def _results(result: runner.RunResult) -> Results:
