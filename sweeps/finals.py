@@ -20,7 +20,7 @@ from sweeps.controller import Event, FinalsEnded, FinalsStarted, Observer
 from sweeps.engines.base import Job, JobResult
 from sweeps.errors import DiskFullError, FinalsError, RefusedError
 from sweeps.messages import Died, Outcome, Raised
-from sweeps.paths import BestPaths, RunPaths
+from sweeps.paths import BestPaths, RunPaths, make_folder
 from sweeps.results.bundle import (
     Exported,
     released,
@@ -137,7 +137,7 @@ def _select(
         "reason": again if earlier else None,
         "history": [*earlier.get("history", []), _entry(earlier)] if earlier else [],
     }
-    best.directory.mkdir(exist_ok=True)
+    make_folder(best.directory)
     write_json(best.selection, selection)
     for stale in (best.model, best.config, best.schedule, best.metrics, best.test):
         stale.unlink(missing_ok=True)

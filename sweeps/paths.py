@@ -167,6 +167,11 @@ def shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder that is its owner's alone (0700), unless it stands already."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def checksum_path(checkpoint: Path) -> Path:
     """Where the sha256 of ``checkpoint`` is kept."""
     return checkpoint.with_name(checkpoint.name + ".sha256")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sweeps.lines import open_to_append
-from sweeps.paths import replace_file, rotated_path
+from sweeps.paths import make_folder, replace_file, rotated_path
 
 _LIBC = ctypes.CDLL(None)
 LOG_BYTES = 5_000_000  # log.txt and log.1.txt are each cut to this
@@ -88,7 +88,7 @@ class Tee:
     @contextlib.contextmanager
     def into(self, path: Path) -> Iterator[None]:
         """While entered, prints go to the end of the log at ``path`` too."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._own = sys.stdout, sys.stderr
         self._out.terminal, self._err.terminal = prints_of_user_code(), sys.stderr
         with open(open_to_append(path), "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:

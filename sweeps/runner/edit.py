@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sweeps.controller import Edited
 from sweeps.errors import RefusedError
-from sweeps.paths import RunPaths, numbered_path, replace_file, shown
+from sweeps.paths import RunPaths, make_folder, numbered_path, replace_file, shown
 from sweeps.runner.checks import with_absolute_storage
 from sweeps.runner.folder import EDITABLE, Manifest, changed_key, read_manifest, write_manifest
 from sweeps.spec import SweepSpec, load_spec, with_keep
@@ -91,7 +91,7 @@ def apply_edit(paths: RunPaths, manifest: Manifest, edit: Edit) -> tuple[Manifes
     before, after = edit.before, edit.after
     manifest = replace(manifest, edits=_next_number(paths, manifest, before))
     _discard(paths.staged_edit)
-    paths.staged_edit.mkdir()
+    make_folder(paths.staged_edit)
     staged = RunPaths(paths.staged_edit)
     write_edited(
         paths,

@@ -14,7 +14,7 @@ from typing import Any
 from sweeps.disk import full_disk
 from sweeps.environment import describe
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
-from sweeps.paths import RunPaths, belongs_to_us, replace_file, shown
+from sweeps.paths import RunPaths, belongs_to_us, make_folder, replace_file, shown
 from sweeps.refusals import is_limit
 from sweeps.runner.trust import refuse_links
 from sweeps.spec import SweepSpec, load_resolved, load_spec, with_keep
@@ -68,7 +68,7 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
         if fresh and (is_sweep(paths) or has_begun(paths)):
             with RunLock(paths.lock):
                 move_aside(paths)
-        paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(paths.root)
         return RunLock(paths.lock).acquire()
     except OSError as error:
         if full_disk(error) is not None or is_limit(error):
@@ -85,7 +85,7 @@ def create_folder(paths: RunPaths, spec: SweepSpec, command: Sequence[str]) -> M
     places = search_path(spec)
     folder_id, source = uuid.uuid4().hex[:12], source_hash(spec.train, places)
     manifest = Manifest(STUDY_VERSION, folder_id, tuple(map(str, places)), source)
-    paths.trials.mkdir(exist_ok=True)
+    make_folder(paths.trials)
     for stale in (paths.journal, paths.events):
         stale.unlink(missing_ok=True)
     replace_file(paths.sweep_yaml, spec.source)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sweeps.disk import disk_message, full_disk, full_results
 from sweeps.errors import Infeasible
 from sweeps.messages import Died, Interrupted, Outcome, Raised, Returned, TrialSpec
+from sweeps.paths import make_folder
 from sweeps.trial.rng import rank_seed, seed_everything
 from sweeps.trial.trial import Channel, Trial
 from sweeps.trial.world import ALONE, World
@@ -34,7 +35,7 @@ def run_attempt(
     forked and that comes out of it ends here.
     """
     process = os.getpid()
-    spec.directory.mkdir(parents=True, exist_ok=True)
+    make_folder(spec.directory)
     seed_everything(rank_seed(spec.seed, world.rank), device)
     trial = Trial(spec, channel, device, world)
     outcome: Outcome

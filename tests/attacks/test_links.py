@@ -99,7 +99,9 @@ def test_a_new_folder_is_its_owners_alone_and_an_old_one_is_left_as_it_is(victim
     def mode(path):
         return stat.S_IMODE(path.stat().st_mode)
 
-    assert mode(victim.paths.root) == 0o700
+    folders = [path for path in victim.paths.root.rglob("*") if path.is_dir()]
+    assert victim.paths.trial(0).directory in folders and victim.paths.best.directory in folders
+    assert {mode(path) for path in (victim.paths.root, *folders)} == {0o700}
     written = ("study.journal", "events.jsonl", "resolved.yaml", "manifest.json", "trials.csv", "lock")
     trial = victim.paths.trial(0)
     files = [

@@ -22,7 +22,7 @@ from sweeps.engines.slots import Slot
 from sweeps.engines.timeouts import Deadlines
 from sweeps.lines import open_to_append
 from sweeps.messages import TrialSpec
-from sweeps.paths import TrialPaths
+from sweeps.paths import TrialPaths, make_folder
 
 Message = tuple[Any, ...]
 
@@ -64,7 +64,7 @@ class Member:
     def hand_over_output(self, log: Path) -> None:
         """Keep what it printed so far in the log of its first trial."""
         if text := self.early_output():
-            log.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(log.parent)
             with open(open_to_append(log), "a", encoding="utf-8") as file:
                 file.write(text)
         self.close_output()

@@ -26,7 +26,7 @@ from sweeps.engines.output import cap_log, flush_all, line_buffered, redirect_to
 from sweeps.engines.process import ProcessState
 from sweeps.errors import TargetError
 from sweeps.messages import IMPORTING, Outcome, Raised, TrialSpec
-from sweeps.paths import TrialPaths
+from sweeps.paths import TrialPaths, make_folder
 from sweeps.trial import Trial, load_function, run_attempt
 from sweeps.trial.attempt import disk_outcome
 
@@ -150,7 +150,7 @@ class _Worker:
         return result
 
     def _begin(self, spec: TrialSpec) -> None:
-        spec.directory.mkdir(parents=True, exist_ok=True)
+        make_folder(spec.directory)
         redirect_to(self._log(spec))
         os.chdir(self._plan.directory)
         self._process.restore()

@@ -20,7 +20,7 @@ from sweeps.engines.ray.storage import Storage, StoredCheckpoints
 from sweeps.errors import UsageError
 from sweeps.lines import open_to_append
 from sweeps.messages import TrialSpec
-from sweeps.paths import TrialPaths, replace_file
+from sweeps.paths import TrialPaths, make_folder, replace_file
 
 _PREFIX = "sweeps-trials-"  # of folders for temporary files
 _LOCK = "lock"
@@ -97,7 +97,7 @@ class OwnWorkspace:
         """As ``enter``, for one who only reads the checkpoints."""
         directory = self._root / spec.directory.parent.parent.name / "trials" / spec.directory.name
         shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
+        make_folder(directory)
         self._directory = directory
         self._checkpoints = StoredCheckpoints(self._storage, directory)
         if fetch:
@@ -121,7 +121,7 @@ class OwnWorkspace:
     def bundle(self) -> Path:
         """A folder for the release of the trial visited."""
         bundle = self._directory / "bundle"
-        bundle.mkdir(exist_ok=True)
+        make_folder(bundle)
         return bundle
 
     def bundled(self) -> tuple[Piece, ...]:
@@ -177,7 +177,7 @@ def receive(directory: Path, pieces: Sequence[Piece]) -> None:
     """Write what a node has sent into a trial's folder at the driver."""
     if not pieces:
         return
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     for piece in pieces:
         path = directory / Path(piece.name).name  # what comes over a network stays in the folder
         if piece.whole:
