@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sweeps.spec.model import Breaker, Retries
 from sweeps.study import TrialRecord
 
-LONGEST_BACKOFF = 3600.0  # seconds
+LONGEST_BACKOFF = 3600.0  # seconds, where `backoff` itself is not longer
 _JUDGED_FROM = 20  # ended trials, before a share of failed ones means anything
 # Failures that tell of the code or the machine; the others come with a configuration and are expected.
 _OF_THE_CODE = ("error", "crash", "hang")
@@ -36,7 +36,8 @@ class Waiting:
         times = record.failures[kind] = record.failures.get(kind, 0) + 1
         if times > self._retries.of(kind):
             return False
-        pause = min(self._retries.backoff * 2.0 ** min(times - 1, 30), LONGEST_BACKOFF)
+        first = self._retries.backoff
+        pause = min(first * 2.0 ** min(times - 1, 30), max(first, LONGEST_BACKOFF))
         self._due[record.number] = self._monotonic() + pause
         return True
 

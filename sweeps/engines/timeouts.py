@@ -36,4 +36,7 @@ class Deadlines:
 
 def import_overdue(target: str, limit: float) -> str:
     """What is said of an import of the user's function that took over ``limit`` seconds."""
-    return f"importing {target!r} took over {limit:g} s, as long as timeout.report allows"
+    return (
+        f"importing {target!r} took over {limit:g} s, as long as timeout.report allows: raise "
+        "timeout.report, or let the module do less while it is imported"
+    )

@@ -68,7 +68,8 @@ def run(
         allow_code_change: go on although trials have ended under another source of the training function.
 
     Raises:
-        SpecError, UsageError, TargetError: nothing was changed on disk.
+        SpecError, UsageError, TargetError: nothing was changed on disk; a worker's import that fails leaves a
+            folder without trials, which the next run takes over.
         RefusedError: the folder was begun under another spec or source, or is locked.
     """
     refuse_inside_import()

@@ -46,6 +46,16 @@ def test_a_retry_waits_twice_as_long_each_time(tmp_path):
         assert controller.records[0].attempt == 4
 
 
+def test_a_wait_of_more_than_an_hour_is_waited_for(tmp_path):
+    time = FakeTime()
+    with opened(tmp_path, spec_of(tmp_path, "retries={error: 2, backoff: 2h}", trials=1), time) as controller:
+        for _ in range(2):
+            fail(controller)
+            time.now += 7199
+            assert controller.ask() == Wait()
+            time.now += 1
+
+
 def test_other_trials_run_while_one_waits(tmp_path):
     time = FakeTime()
     spec = spec_of(tmp_path, "retries={error: 1, backoff: 10s}", trials=3)

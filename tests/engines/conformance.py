@@ -281,8 +281,11 @@ class EngineSuite:
         (tmp_path / "sleepy.py").write_text("import time\ntime.sleep(60)")
         sweep = Sweep(tmp_path, "sleepy:train", timeout={"report": 0.3}, workers=1)
         began = time.monotonic()
-        with pytest.raises(TargetError, match=r"importing 'sleepy:train' took over 0\.3 s"):
+        with pytest.raises(TargetError, match=r"importing 'sleepy:train' took over 0\.3 s") as refused:
             sweep.run(make(sweep.settings))
+        first, *stack = str(refused.value).splitlines()
+        assert "raise timeout.report" in first and len(stack) <= 21
+        assert not any("forkserver" in line or "<frozen importlib" in line for line in stack)
         assert sweep.records() == []
         assert time.monotonic() - began < 8
 

@@ -10,12 +10,13 @@ from sweeps.engines.local.crew import Crew, Member, Message
 from sweeps.engines.local.supervisor import KILL
 from sweeps.engines.output import cap_log
 from sweeps.engines.slots import Slot
+from sweeps.engines.stacks import telling
 from sweeps.engines.timeouts import Deadlines, import_overdue
 from sweeps.errors import TargetError
 from sweeps.messages import Died, Exhausted, Interrupted, Outcome, Raised, TrialSpec, Wait
 from sweeps.paths import TrialPaths
 
-_SAID_CHARACTERS = 4_000  # of a worker that died while importing
+_SAID_LINES = 20  # of a worker that died while importing
 _FAILED_STARTS = 3  # in a row, until the training function counts as lost
 TICK = 0.25  # seconds between two looks at clocks and logs
 
@@ -157,7 +158,8 @@ class Shift:
         self._changed = True
         if member.state == "starting":
             ended = f"importing {self._settings.train!r} ended the worker process: {death.message}"
-            self._failed_start(f"{member.late or ended}\n\n{said[-_SAID_CHARACTERS:]}".rstrip())
+            lines = telling(said.splitlines(), _SAID_LINES)
+            self._failed_start("\n".join([member.late or ended, "", *lines]).rstrip())
         if (spec := self._running.pop(member, None)) is not None:
             outcome = death if member.late is None else Died("hang", member.late)
             self._controller.finish(spec.number, spec.attempt, outcome)
