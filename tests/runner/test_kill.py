@@ -159,7 +159,7 @@ def test_an_interrupted_single_worker_sweep_equals_an_uninterrupted_one(folder, 
 
 
 def test_a_second_driver_is_refused(folder):
-    first = start(folder, "run", "toy.yaml")
+    first = start(folder, "run", "toy.yaml", "--set", "budget.trials=1000")  # it must outlive the second
     wait_for_epochs(folder, 1)
     second = start(folder, "resume", "toy")
     assert second.wait(timeout=30) == 5
