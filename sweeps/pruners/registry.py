@@ -21,8 +21,10 @@ from sweeps.errors import UsageError
 from sweeps.messages import Goal
 from sweeps.pruners.asha import Asha
 from sweeps.pruners.base import NoPruner, Pruner
+from sweeps.pruners.hyperband import Hyperband
 from sweeps.pruners.optuna import OptunaPruner
 from sweeps.pruners.pbt import Pbt
+from sweeps.pruners.percentile import Median, Percentile
 from sweeps.study.quiet import quiet
 from sweeps.study.store import StudyStore
 
@@ -32,17 +34,6 @@ _AUTO = {"min_epochs": 2, "reduction_factor": 3, "startup_trials": 4}
 
 def _auto(*, goal: Goal, epochs: int) -> Asha:
     return Asha(goal=goal, epochs=epochs, **(_AUTO | {"min_epochs": min(2, epochs)}))
-
-
-def _hyperband(
-    *, epochs: int, min_resource: int = 1, reduction_factor: int = 3, bootstrap_count: int = 0
-) -> BasePruner:
-    """Hyperband over this sweep's epochs; Optuna would otherwise guess them from the first trial."""
-    if not 1 <= min_resource <= epochs:
-        raise UsageError(f"min_resource must be from 1 to the sweep's {epochs} epochs, not {min_resource}")
-    if reduction_factor < 2:
-        raise UsageError(f"reduction_factor must be at least 2, not {reduction_factor}")
-    return optuna.pruners.HyperbandPruner(min_resource, epochs, reduction_factor, bootstrap_count)
 
 
 def _patient(*, patience: int, min_delta: float = 0.0, wrapped: str = "none") -> BasePruner:
@@ -58,15 +49,14 @@ RESERVED = frozenset(
     {"finished", "early_stopping", "target", "budget", "edited", "interrupted", "paused"}
     | {"nonfinite", "stale"}
 )
-# These compare a trial with others; the rest look at its own curve, where the latest value counts.
-_COMPARE_BEST = ("median", "percentile", "hyperband")
+# Ours compare a trial's best so far with others'; Optuna's look at its own curve, at the latest value.
 REGISTRY: Mapping[str, Entry] = {
     "auto": Entry(_auto),
     "none": Entry(NoPruner),
     "asha": Entry(Asha),
-    "median": Entry(optuna.pruners.MedianPruner),
-    "percentile": Entry(optuna.pruners.PercentilePruner),
-    "hyperband": Entry(_hyperband),
+    "median": Entry(Median),
+    "percentile": Entry(Percentile),
+    "hyperband": Entry(Hyperband, hidden=frozenset({"study"})),
     "patient": Entry(_patient),
     "threshold": Entry(optuna.pruners.ThresholdPruner),
     "wilcoxon": Entry(optuna.pruners.WilcoxonPruner),
@@ -81,9 +71,17 @@ def problems(name: str, options: Mapping[str, Any]) -> list[Problem]:
 
 
 def make_pruner(
-    name: str, options: Mapping[str, Any], *, goal: Goal, epochs: int, search_path: Sequence[Path] = ()
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    goal: Goal,
+    epochs: int,
+    study: str = "",
+    search_path: Sequence[Path] = (),
 ) -> Pruner | BasePruner:
     """What ``name`` and its options stand for; nothing is written, so it serves as a check.
+
+    ``study`` is the study's name, which no factory of a user's is given.
 
     Raises:
         TargetError: a user's factory cannot be imported.
@@ -91,8 +89,8 @@ def make_pruner(
     """
     user = is_user_factory(name)
     entry = user_entry("pruner", name, options, search_path) if user else REGISTRY[name]
+    supplied = {"goal": goal, "epochs": epochs} | ({} if user else {"study": study})
     with quiet():
-        supplied = {"goal": goal, "epochs": epochs}
         pruner = call_factory("pruner", name, lambda: entry.build(options, supplied))
     if user:
         _check_made(name, pruner)
@@ -121,7 +119,5 @@ def build_pruner(
     search_path: Sequence[Path] = (),
 ) -> Pruner:
     """The pruner of a sweep; raises as `make_pruner` does."""
-    pruner = make_pruner(name, options, goal=goal, epochs=epochs, search_path=search_path)
-    if isinstance(pruner, BasePruner):
-        return OptunaPruner(name, pruner, store, epochs if name in _COMPARE_BEST else None)
-    return pruner
+    pruner = make_pruner(name, options, goal=goal, epochs=epochs, study=store.name, search_path=search_path)
+    return OptunaPruner(name, pruner, store) if isinstance(pruner, BasePruner) else pruner
