@@ -34,6 +34,15 @@ def keep(script: str, result: dict[str, Any]) -> None:
     print(f"kept in {path}")
 
 
+def keep_parts(script: str, parts: dict[str, dict[str, Any]]) -> None:
+    """Put ``parts`` in place of those of the last result beside the script, each with its own machine."""
+    path = Path(script).with_name("result.json")
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    kept |= {name: {"machine": machine(), **part} for name, part in parts.items()}
+    path.write_text(json.dumps(kept, indent=2) + "\n")
+    print(f"kept in {path}")
+
+
 def table(title: str, rows: list[tuple[str, str]]) -> None:
     """Two aligned columns."""
     width = max(len(name) for name, _ in rows)

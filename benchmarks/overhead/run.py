@@ -4,6 +4,10 @@ Ours is timed from the end of the first trial to the end of the sweep, its table
 out, and nothing else is. The peers run the same trials in the same minute.
 
 On Ray the first result is compared as well, from the start of the process (see `benchmarks.overhead.tune`).
+What a report costs by itself stands in `benchmarks.overhead.pruners`.
+
+``python -m benchmarks.overhead.run [PART ...]`` measures ``local``, ``ray`` and ``pruners``, or those named,
+and leaves the others' results as they are.
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.common import keep, table
-from benchmarks.overhead import peers
+from benchmarks.common import keep_parts, table
+from benchmarks.overhead import peers, pruners
 from sweeps import runner
 from sweeps.controller import Event, TrialEnded
 
@@ -107,27 +111,42 @@ def compare_on_ray() -> dict[str, dict[str, float]]:
     return {"each_ms": each, "first_s": first}
 
 
-def main() -> None:
+def compare_locally() -> dict[str, float]:
+    """Milliseconds a trial of the local engine, of its peers and of the floor."""
     result = {
         "pool": peers.pool(1000),
         "ours_1000_asha": ours(1000, "{name: asha}"),
+        "ours_10000_asha": ours(10_000, "{name: asha}"),
         "ours_1000": ours(1000, "none"),
         "ours_10000": ours(10_000, "none"),
         "optuna_journal": optuna("journal", 300),
         "optuna_sqlite": optuna("sqlite", 200),
     }
-    growth = result["ours_10000"] / result["ours_1000"]
     rows = [
         ("bare multiprocessing.Pool", f"{result['pool']:.2f} ms"),
         ("ours, 1,000 trials, asha", f"{result['ours_1000_asha']:.2f} ms   bar: 3 ms"),
+        ("ours, 10,000 trials, asha", _growth(result, "_asha")),
         ("ours, 1,000 trials, no pruner", f"{result['ours_1000']:.2f} ms"),
-        ("ours, 10,000 trials, no pruner", f"{result['ours_10000']:.2f} ms   {growth:.2f}x   bar: 1.5x"),
+        ("ours, 10,000 trials, no pruner", _growth(result, "")),
         ("Optuna, 2 processes on its journal file", f"{result['optuna_journal']:.2f} ms"),
         ("Optuna, 2 processes on SQLite", f"{result['optuna_sqlite']:.2f} ms"),
     ]
     table("milliseconds a trivial trial (10 reports), beyond start-up", rows)
-    keep(__file__, {**result, "ray": compare_on_ray()})
+    return result
+
+
+def _growth(result: dict[str, float], pruner: str) -> str:
+    many = result[f"ours_10000{pruner}"]
+    return f"{many:.2f} ms   {many / result[f'ours_1000{pruner}']:.2f}x   bar: 1.5x"
+
+
+PARTS = {"local": compare_locally, "ray": compare_on_ray, "pruners": pruners.compare}
+
+
+def main(names: list[str]) -> None:
+    for name in names or PARTS:
+        keep_parts(__file__, {name: PARTS[name]()})
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

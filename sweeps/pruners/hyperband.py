@@ -22,7 +22,8 @@ class Hyperband(Halving):
 
     Bracket b has its rungs at ``min_resource * reduction_factor**(b + k)`` epochs, below the last epoch. As
     in Optuna, a trial's bracket is drawn by the CRC-32 of the study's name and its number, so it depends on
-    neither the seed nor the time. A report costs O(log n), a trial 8 bytes a rung and 100 for its place.
+    neither the seed nor the time. A report costs O(log n), a trial takes 8 bytes a rung and 30 to 60 for its
+    place.
 
     Two things are not as in Optuna, where a trial stands on a rung only if its pruner was asked there and
     had not stopped it on a lower one by the same report. A COMPLETE trial, which may have stopped early,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from sweeps.errors import UsageError
 from sweeps.pruners import make_pruner
+from sweeps.pruners.percentile import percentile_of
 from tests.fuzz.examples import few
 from tests.pruners.streams import NAME, Peer, Stream, ask
 
@@ -112,3 +114,15 @@ def test_the_streams_prune_and_spare(name):
 def test_options_out_of_range_are_refused(name, options, said):
     with pytest.raises(UsageError, match=said):
         make_pruner(name, options, goal="minimize", epochs=9)
+
+
+@few(100)
+@given(
+    values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40),
+    percentile=st.floats(0, 100),
+)
+def test_percentiles_are_numpys_to_the_last_bit(values, percentile):
+    """One bit decides between a trial and its equal."""
+    with np.errstate(all="ignore"):
+        expected = float(np.percentile(values, percentile))
+    assert repr(percentile_of(sorted(values), percentile)) == repr(expected)
