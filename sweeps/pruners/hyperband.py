@@ -25,11 +25,12 @@ class Hyperband(Halving):
     neither the seed nor the time. A report costs O(log n), a trial takes 8 bytes a rung and 30 to 60 for its
     place.
 
-    Two things are not as in Optuna, where a trial stands on a rung only if its pruner was asked there and
-    had not stopped it on a lower one by the same report. A COMPLETE trial, which may have stopped early,
-    stands on all higher rungs with its best, since its bracket is to be measured by its good trials too; and
-    a report that skips epochs counts on every rung it passes, since nothing in the study says which of them
-    ended the trial, and a resumed sweep must decide as one that was never interrupted.
+    Two things, which hold of `Asha` too, are not as in Optuna, where a trial stands on a rung only if its
+    pruner was asked there and had not stopped it on a lower one by the same report. A COMPLETE trial, which
+    may have stopped early, stands on all higher rungs with its best, since the others are to be measured by
+    the good ones too; and a report that skips epochs counts on every rung it passes, since nothing in the
+    study says which of them ended the trial, and a resumed sweep must decide as one that was never
+    interrupted.
 
     Args:
         epochs: the sweep's epochs.

@@ -1,9 +1,11 @@
 """Rungs: what successive halving compares at, kept so that a report costs one bisection.
 
-What stands on a rung is a function of the trials' records, so that a sweep that is taken up again goes on
-with the very rungs it had: a trial stands on every rung that it has passed, whatever was decided there, with
-its best up to the first epoch it reported at or after it, and a COMPLETE one on the rest with its best of
-all. An epoch that is trained again changes nothing: what was decided by its first value stands.
+What stands on a rung can be read from the trials' records, so that a sweep that is taken up again goes on
+with the rungs it had: a trial stands on every rung that it has passed, whatever was decided there, with its
+best up to the first epoch it reported at or after it, and a COMPLETE one on the rest with its best of all.
+An epoch that is trained again changes nothing: what was decided by its first value stands. The records hold
+its latest value, though, and forget how far an attempt came before the last one ended the trial earlier:
+after a resume it is those that count.
 """
 
 from __future__ import annotations

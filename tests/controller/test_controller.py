@@ -427,7 +427,15 @@ def wavy(config):
     return lambda epoch: config["x"] + 0.6 * math.sin(7 * config["x"] + 1.3 * epoch)
 
 
-@pytest.mark.parametrize("pruner", ["{name: asha, reduction_factor: 2}", "median", "hyperband"])
+@pytest.mark.parametrize(
+    "pruner",
+    [
+        "{name: asha, reduction_factor: 2}",
+        "median",
+        "hyperband",
+        "{name: percentile, percentile: 40.0, n_startup_trials: 2, n_warmup_steps: 1, interval_steps: 3}",
+    ],
+)
 def test_a_pruned_sweep_that_is_cut_anywhere_equals_an_uncut_one(tmp_path, pruner):
     """The worker has its checkpoint: after a cut its trial goes on behind the last epoch answered."""
     text = BASE.replace("trials: 6", "trials: 12")
