@@ -28,6 +28,7 @@ LAYERS = [
     {
         "sweeps.messages",
         "sweeps.paths",
+        "sweeps.clock",
         "sweeps.disk",
         "sweeps.refusals",
         "sweeps.lines",

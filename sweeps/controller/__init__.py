@@ -1,6 +1,6 @@
 """The controller: ask, report, finish."""
 
-from sweeps.controller.budget import Clock
+from sweeps.clock import Clock
 from sweeps.controller.controller import Controller
 from sweeps.controller.early_stopping import stale_epochs, stops_early
 from sweeps.controller.events import (

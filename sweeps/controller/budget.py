@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import time as system
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from sweeps.clock import Clock
 from sweeps.messages import Goal
 from sweeps.spec.model import Budget
 from sweeps.study import TrialRecord, is_better
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """``time`` says when (seconds since the epoch), ``monotonic`` how long; virtual in simulations."""
-
-    time: Callable[[], float] = system.time
-    monotonic: Callable[[], float] = system.monotonic
 
 
 class Spending:

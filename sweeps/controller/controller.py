@@ -12,8 +12,9 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sweeps.clock import Clock
 from sweeps.controller.attempt import RunningAttempt
-from sweeps.controller.budget import Clock, Spending
+from sweeps.controller.budget import Spending
 from sweeps.controller.entries import Entries
 from sweeps.controller.events import (
     EpochReported,

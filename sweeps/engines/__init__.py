@@ -1,22 +1,34 @@
 """Engines run trials for a controller: ``inline`` in this process, ``local`` in worker processes of this
-machine, ``ray`` in such processes on a cluster.
+machine, ``ray`` in such processes on a cluster, ``simulated`` nowhere: their curves are given.
 """
 
 from __future__ import annotations
 
 import functools
 
-from sweeps.engines.base import Engine, EngineSettings, Job, JobResult, Ranks
+from sweeps.engines.base import Engine, EngineSettings, Job, JobResult, Ranks, Simulation
 from sweeps.errors import UsageError
 from sweeps.floors import require_floor
-from sweeps.paths import RunPaths
+from sweeps.paths import RunPaths, TrialPaths
 from sweeps.trial.handover import FolderShelf, HandOver, Shelf, link_checkpoint
 
-__all__ = ["Engine", "EngineSettings", "Job", "JobResult", "Ranks", "create_engine", "hand_over", "shelf"]
+__all__ = [
+    "Engine",
+    "EngineSettings",
+    "Job",
+    "JobResult",
+    "Ranks",
+    "Simulation",
+    "create_engine",
+    "hand_over",
+    "shelf",
+]
 
 
 def hand_over(settings: EngineSettings) -> HandOver:
     """How a trial of a population gets another one's checkpoint, from where these trials keep them."""
+    if settings.curves is not None:
+        return _nothing_to_move
     if settings.storage is None:
         return link_checkpoint
     from sweeps.engines.ray.storage import Storage, hand_over_stored
@@ -33,8 +45,12 @@ def shelf(settings: EngineSettings, paths: RunPaths) -> Shelf:
     return StoredShelf(Storage(settings.storage))
 
 
+def _nothing_to_move(parent: TrialPaths, child: TrialPaths) -> None:
+    """A simulated trial has no checkpoint."""
+
+
 def create_engine(name: str, settings: EngineSettings) -> Engine:
-    """The engine called ``name``: "inline", "local" or "ray".
+    """The engine called ``name``: "inline", "local", "ray" or "simulated".
 
     Raises UsageError for another name, a Ray that is too old, or if the machine has no room for a single
     trial.
@@ -52,4 +68,8 @@ def create_engine(name: str, settings: EngineSettings) -> Engine:
         from sweeps.engines.ray.engine import RayEngine
 
         return RayEngine(settings)
-    raise UsageError(f"engine must be 'inline', 'local' or 'ray', found {name!r}")
+    if name == "simulated":
+        from sweeps.engines.simulated.engine import SimulatedEngine
+
+        return SimulatedEngine(settings)
+    raise UsageError(f"engine must be 'inline', 'local', 'ray' or 'simulated', found {name!r}")

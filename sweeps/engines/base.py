@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from sweeps.clock import Clock
 from sweeps.messages import Decision, Exhausted, Outcome, TrialSpec, Wait
 
 
@@ -21,6 +22,29 @@ class Ranks:
 
     size: int
     backend: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The machines of a simulated sweep, and what goes wrong on them.
+
+    Attributes:
+        seed: from which every fault is drawn.
+        startup: seconds from an attempt's start to the begin of its first epoch.
+        crash: probability that an attempt's process dies in an epoch, 0 <= crash < 1.
+        stragglers: share of the workers that are slow, 0 <= stragglers <= 1.
+        slowdown: >= 1, how much longer everything takes on those.
+        node_size: >= 1, workers of one machine.
+        node_life: mean seconds until a machine is lost, exponentially distributed; None for never.
+    """
+
+    seed: int = 0
+    startup: float = 0.0
+    crash: float = 0.0
+    stragglers: float = 0.0
+    slowdown: float = 4.0
+    node_size: int = 8
+    node_life: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +72,8 @@ class EngineSettings:
             nothing of torch.distributed.
         folder: the results folder, by which the sweep's processes can be told from others.
         address: the Ray cluster to connect to; None for RAY_ADDRESS, or else a private Ray.
+        curves: what gives a simulated trial its learning curve, "module:factory".
+        simulation: the machines of a simulated sweep.
     """
 
     train: str
@@ -66,6 +92,8 @@ class EngineSettings:
     address: str | None = None
     ranks: Ranks | None = None
     folder: Path | None = None
+    curves: str | None = None
+    simulation: Simulation = Simulation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +140,10 @@ class Engine(Protocol):
     @property
     def workers(self) -> int:
         """How many trials run at once."""
+
+    @property
+    def clock(self) -> Clock:
+        """What its trials' time is told by."""
 
     @property
     def gpus(self) -> float:

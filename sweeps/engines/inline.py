@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
+from sweeps.clock import Clock
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.jobs import run_job
 from sweeps.engines.output import Tee, cap_log, prints_of_user_code
@@ -45,6 +46,7 @@ class InlineEngine:
         self._preload = tuple(preload)
         self._slot = plan_slots(settings.cpus, settings.gpus, 1, this_machine())[0]
         self.gpus = self._slot.gpus
+        self.clock = Clock()
         self._guard = _Guard()
         self._tee = Tee()
 

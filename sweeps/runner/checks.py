@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sweeps.controller.proposals import UNIFORM_DRAWS, constraints_leave_nothing
-from sweeps.engines import EngineSettings, Ranks, create_engine
+from sweeps.engines import EngineSettings, Ranks, Simulation, create_engine
 from sweeps.errors import UsageError
 from sweeps.floors import require_floor
 from sweeps.messages import IMPORTING
@@ -123,6 +123,8 @@ def engine_settings(
         address=address,
         folder=folder,
         ranks=_ranks(spec),
+        curves=spec.curves if spec.engine == "simulated" else None,
+        simulation=Simulation(seed=spec.seed, **spec.simulation.model_dump()),
     )
 
 

@@ -56,6 +56,7 @@ def open_controller(
         sampler,
         pruner,
         run.observers,
+        engine.clock,
         hand_over=hand_over(run.settings),
         source=run.manifest.source,
         shelf=checkpoints,

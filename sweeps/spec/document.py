@@ -12,7 +12,14 @@ from sweeps.space.wording import flow
 from sweeps.spec.model import Component, Section, Settings
 from sweeps.spec.scalars import format_duration, meant_by
 
-_DURATIONS = {("budget", "wall"), ("retries", "backoff"), ("timeout", "report"), ("timeout", "trial")}
+_DURATIONS = {
+    ("budget", "wall"),
+    ("retries", "backoff"),
+    ("timeout", "report"),
+    ("timeout", "trial"),
+    ("simulation", "startup"),
+    ("simulation", "node_life"),
+}
 _ORDER = (
     "version",
     "name",

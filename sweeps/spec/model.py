@@ -88,6 +88,7 @@ def _duration_schema(least: str, before: str) -> WithJsonSchema:
 _SOME = _duration_schema("exclusiveMinimum", "(?=.*[1-9])")
 _SOME_OR_NONE = _duration_schema("minimum", "")
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0), _SOME]
+Duration = Annotated[float, BeforeValidator(_seconds), Field(ge=0), _SOME_OR_NONE]
 
 _SCALAR_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
 _OPTION_SCHEMA = {"anyOf": [_SCALAR_SCHEMA, {"type": "array", "items": _SCALAR_SCHEMA}]}
@@ -183,7 +184,7 @@ class Retries(Section):
     hang: int = Field(default=0, ge=0, description="after a timeout")
     oom: int = Field(default=0, ge=0, description="after running out of memory")
     nonfinite: int = Field(default=0, ge=0, description="after an objective that is NaN or infinite")
-    backoff: Annotated[float, BeforeValidator(_seconds), Field(ge=0), _SOME_OR_NONE] = Field(
+    backoff: Duration = Field(
         default=0.0, description="wait before a trial is started again, doubled each time"
     )
 
@@ -218,6 +219,17 @@ class Keep(Section):
     all: bool = Field(default=False, description="whether every trial keeps all its checkpoints")
 
 
+class Simulation(Section):
+    """What goes wrong on the machines of a simulated sweep."""
+
+    startup: Duration = Field(default=0.0, description="time from an attempt's start to its first epoch")
+    crash: float = Field(default=0.0, ge=0, lt=1, description="probability of a crash, for each epoch")
+    stragglers: float = Field(default=0.0, ge=0, le=1, description="share of the workers that are slow")
+    slowdown: float = Field(default=4.0, ge=1, description="how much longer everything takes on those")
+    node_size: int = Field(default=8, ge=1, description="workers of one machine")
+    node_life: Seconds | None = Field(default=None, description="mean time until a machine is lost")
+
+
 _TARGET = r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[^:]+\.py):[A-Za-z_]\w*$"
 
 
@@ -248,7 +260,9 @@ class Settings(Section):
     )
     budget: Budget = Field(default=Budget(), description="when the sweep ends")
     resources: Resources = Field(default=Resources(), description="what one trial gets")
-    engine: Literal["local", "inline", "ray"] = Field(default="local", description="where trials run")
+    engine: Literal["local", "inline", "ray", "simulated"] = Field(
+        default="local", description="where trials run"
+    )
     distributed: Annotated[Distributed | None, BeforeValidator(_named)] = Field(
         default=None, description="several processes for one trial: ddp, or {name: ddp, ranks: 2}"
     )
@@ -281,6 +295,12 @@ class Settings(Section):
     )
     timeout: Timeout = Field(default=Timeout(), description="when a silent or slow trial is killed")
     keep: Keep = Field(default=Keep(), description="which checkpoints of ended trials stay")
+    curves: str | None = Field(
+        default=None,
+        pattern=_TARGET,
+        description="with engine: simulated, what gives a trial its learning curve, as module:factory",
+    )
+    simulation: Simulation = Field(default=Simulation(), description="the machines of a simulated sweep")
     storage: str | None = Field(
         default=None,
         pattern=r"^(sqlite:///.+|postgresql(\+psycopg)?://.+)$",

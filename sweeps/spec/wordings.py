@@ -24,6 +24,8 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("distributed",): "ddp, or {name: ddp, ranks: 2}",
     ("retries",): "{crash: 1}",
     ("breaker",): "{in_a_row: 5}",
+    ("curves",): "module:factory or path/to/file.py:factory, such as my_curves:factory",
+    ("simulation",): "{crash: 0.01}",
     ("infeasible",): "[oom, nonfinite]",
     ("export",): "[safetensors]",
     ("timeout",): "{report: 30m}",
@@ -38,7 +40,7 @@ _PASSWORDS: Mapping[KeyPath, str] = {
     ("storage",): "the folder keeps this text; put it into ~/.pgpass, or PGPASSWORD in the environment",
     ("storage_path",): "the folder keeps this text; use the environment, as in AWS_SECRET_ACCESS_KEY",
 }
-NOT_YET: Mapping[KeyPath, frozenset[str]] = {("engine",): frozenset({"simulated"})}
+NOT_YET: Mapping[KeyPath, frozenset[str]] = {}
 
 
 def report_findings(error: ValidationError, reporter: Reporter) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 import numbers
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +87,21 @@ class MetricsFile:
         self._file: LineFile | None = None
 
     def append(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Write one line. Half a line that a killed worker left is cut off: nothing was decided on it."""
+        """Write one line, as `extend` does."""
+        self.extend([(epoch, time.time(), metrics)])
+
+    def extend(self, rows: Iterable[tuple[int, float, Mapping[str, float]]]) -> None:
+        """Write a line for each (epoch, seconds since the epoch, metrics), all by one ``write``.
+
+        Half a line that a killed worker left is cut off: nothing was decided on it.
+        """
         if self._file is None:
             self._file = LineFile(self._path)
-        row = {
-            **self._head,
-            "epoch": epoch,
-            "time": time.time(),
-            "metrics": {k: strict_number(v) for k, v in metrics.items()},
-        }
-        self._file.append((_encode(row) + "\n").encode())
+        self._file.append("".join(self._line(*row) for row in rows).encode())
+
+    def _line(self, epoch: int, when: float, metrics: Mapping[str, float]) -> str:
+        strict = {name: strict_number(value) for name, value in metrics.items()}
+        return _encode({**self._head, "epoch": epoch, "time": when, "metrics": strict}) + "\n"
 
     def close(self) -> None:
         if self._file is not None:

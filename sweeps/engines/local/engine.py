@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweeps.clock import Clock
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.descriptors import require_descriptors
 from sweeps.engines.local.crew import Crew, Member, Message
@@ -53,6 +54,7 @@ class LocalEngine:
         self._killed = False
         self.workers = len(self._slots)
         self.gpus = self._slots[0].gpus
+        self.clock = Clock()
 
     def run(self, controller: Director) -> None:
         shift = Shift(controller, self._crew, self._settings, self._slots)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeps.clock import Clock
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
 from sweeps.engines.local.launcher import Launcher
 from sweeps.engines.ray.connection import Connection, quiet
@@ -39,6 +40,7 @@ class RayEngine:
         self._connection = Connection(settings)
         self._forkserver = _Forkserver(preload, settings.folder) if self._connection.private else None
         self._killed = False
+        self.clock = Clock()
         self._bridge: Bridge | None = None
 
     @property
