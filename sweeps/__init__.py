@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweeps.api import load, resume, run
+    from sweeps.engines.simulated import Curve
     from sweeps.errors import (
         CheckpointError,
         CorruptStudyError,
@@ -46,6 +47,7 @@ _HOMES = {
     "load": "sweeps.api",
     "check_invariants": "sweeps.verify",
     "Results": "sweeps.results",
+    "Curve": "sweeps.engines.simulated",
     "Trial": "sweeps.trial",
     "SweepError": "sweeps.errors",
     "UsageError": "sweeps.errors",
@@ -67,6 +69,7 @@ _HOMES = {
 __all__ = [
     "CheckpointError",
     "CorruptStudyError",
+    "Curve",
     "DiskFullError",
     "Infeasible",
     "LockedError",

@@ -85,7 +85,7 @@ def finalise(
         raise RefusedError(_tested_before(paths, earlier, winner))
     require_checkpoint(winner)
     selection = _select(paths.best, spec, winner, earlier, again)
-    function = spec.test if test is None else None
+    function = spec.final_test if test is None else None
     repeated = function is not None and selection is earlier
     _tell(observers, FinalsStarted(time.time(), winner.number, function, repeated))
     result = engine.call(Job(trial_spec(spec, winner), function, paths.best.directory, spec.export))
@@ -105,7 +105,7 @@ def _tell(observers: Sequence[Observer], event: Event) -> None:
 
 
 def _is_done(paths: RunPaths, spec: SweepSpec, winner: Winner) -> bool:
-    return released(paths.best) == winner.number and (spec.test is None or winner.test is not None)
+    return released(paths.best) == winner.number and (spec.final_test is None or winner.test is not None)
 
 
 def _last_tested(best: BestPaths) -> dict[str, Any] | None:
@@ -132,7 +132,7 @@ def _select(
         "trial": winner.number,
         "epoch": winner.epoch,
         "objective": {"name": winner.metric, "value": winner.value},
-        "test": spec.test,
+        "test": spec.final_test,
         "time": _now(),
         "reason": again if earlier else None,
         "history": [*earlier.get("history", []), _entry(earlier)] if earlier else [],
@@ -163,8 +163,8 @@ def _raise_failure(outcome: Outcome, spec: SweepSpec, winner: Winner) -> None:
     if outcome.kind == "disk":
         raise DiskFullError(outcome.message)
     what = (
-        f"the test of trial {winner.number} by {spec.test}"
-        if spec.test
+        f"the test of trial {winner.number} by {spec.final_test}"
+        if spec.final_test
         else f"the export of trial {winner.number}"
     )
     trace = f"\n{outcome.traceback.rstrip()}" if isinstance(outcome, Raised) and outcome.traceback else ""

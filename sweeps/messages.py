@@ -53,8 +53,13 @@ class Wait:
     """Nothing to run now: ask again later.
 
     What runs may have to be retried or leave epochs of the budget, a retry may be backing off, the canary may
-    be alone, a slot in quarantine, a population waiting for its slowest.
+    be alone, a slot in quarantine, a population waiting for its slowest. ``until``, in the controller's
+    monotonic time, is when the first trial that waits for its retry is due; None where only a report or the
+    end of a trial can change anything. ``closed``: this worker gets no more, others may.
     """
+
+    until: float | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def test_the_names_of_the_api_are_frozen():
     assert sweeps.__all__ == [
         "CheckpointError",
         "CorruptStudyError",
+        "Curve",
         "DiskFullError",
         "Infeasible",
         "LockedError",

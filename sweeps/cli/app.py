@@ -86,6 +86,26 @@ def run(
 
 
 @app.command()
+def simulate(
+    spec: Spec,
+    set: Set = None,
+    results: ResultsDir = Path("results"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Move an old folder aside, start anew.")] = False,
+    allow_code_change: AllowCodeChange = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a sweep on the learning curves that the YAML names (curves:), under a virtual clock.
+
+    Whatever engine the YAML names, nothing is trained; thousands of workers need no machine but this one.
+    """
+    from sweeps.cli.running import simulate_command
+
+    flags = {"allow_code_change": allow_code_change, "as_json": json, "quiet": quiet}
+    _exit(simulate_command(spec, set or [], results, fresh, **flags))
+
+
+@app.command()
 def resume(
     run: Run,
     set: Set = None,

@@ -75,7 +75,7 @@ def _import_functions(spec: SweepSpec) -> None:
     Raises:
         TargetError: it does not import.
     """
-    targets = [spec.train, *([spec.test] if spec.test else [])]
+    targets = [target for target in (spec.code, spec.final_test) if target is not None]
     places = "\n".join(str(place) for place in search_path(spec))
     command = [sys.executable, "-c", _IMPORT, places, *targets]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

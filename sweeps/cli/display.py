@@ -38,14 +38,30 @@ def display(quiet: bool) -> Iterator[list[Observer]]:
         with _live() as observer:
             yield [observer]
     else:
-        yield [print_line]
+        yield [Lines()]
 
 
-def print_line(event: Event) -> None:
+class Lines:
     """One plain line an event; epochs and ticks are left to the logs."""
-    line = _line(event)
-    if line is not None:
-        say(f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {printable(line)}")
+
+    def __init__(self) -> None:
+        self._simulated = False
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, SweepStarted):
+            self._simulated = event.engine == "simulated"
+        line = _line(event)
+        if line is None:
+            return
+        now = time.strftime("%H:%M:%S", time.localtime(event.time))
+        say(f"{clock_time(event.time) if self._simulated else now} {printable(line)}")
+
+
+def clock_time(seconds: float) -> str:
+    """What a simulation's clock shows: ``2d 03:04:05``."""
+    days, rest = divmod(int(seconds), 86_400)
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days}d {clock}" if days else clock
 
 
 def _line(event: Event) -> str | None:
@@ -151,7 +167,7 @@ def _live() -> Iterator[Observer]:
     from rich.console import Console
     from rich.live import Live
 
-    progress = Progress()
+    progress, lines = Progress(), Lines()
     console = Console(stderr=True)
     live = Live(
         console=console, refresh_per_second=4, get_renderable=lambda: render(progress), transient=True
@@ -163,7 +179,7 @@ def _live() -> Iterator[Observer]:
         if live.is_started:
             progress(event)
         if not live.is_started or isinstance(event, SlotClosed | SweepHalted):
-            print_line(event)
+            lines(event)
 
     try:
         yield observe

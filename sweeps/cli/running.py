@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sweeps.cli.console import find_run, print_json, print_winner, say, winner_document
-from sweeps.cli.display import display
+from sweeps.cli.display import clock_time, display
 from sweeps.cli.tables import print_top
-from sweeps.controller import Edited, Event, Noted, Observer
+from sweeps.controller import Edited, Event, Noted, Observer, SweepEnded
 from sweeps.paths import shown
 from sweeps.printable import printable
 from sweeps.runner import RunResult, resume, run
@@ -43,6 +44,37 @@ def run_command(
         )
 
     return _watched(start, "run", as_json, quiet)
+
+
+def simulate_command(
+    spec: Path,
+    overrides: Sequence[str],
+    results: Path,
+    fresh: bool,
+    *,
+    allow_code_change: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    begun, spent = time.monotonic(), [0.0]
+
+    def read_clock(event: Event) -> None:
+        spent[0] = event.time if isinstance(event, SweepEnded) else spent[0]
+
+    def start(observers: list[Observer]) -> RunResult:
+        return run(
+            spec,
+            [*overrides, "engine=simulated"],
+            results=results,
+            fresh=fresh,
+            observers=[*observers, read_clock],
+            command=sys.argv,
+            allow_code_change=allow_code_change,
+        )
+
+    code = _watched(start, "simulate", as_json, quiet)
+    say(f"sweep: simulated {clock_time(spent[0])} in {time.monotonic() - begun:.1f} s")
+    return code
 
 
 def resume_command(

@@ -177,7 +177,9 @@ class Controller:
     def _next(self, within: Mapping[str, Any], worker: str) -> TrialSpec | Wait | Exhausted:
         if stop := self._nothing_starts():
             return self._end(stop)
-        if self._safeguards.hold_back(worker, len(self._running)):
+        if self._safeguards.closed(worker):
+            return Wait(closed=True)
+        if self._safeguards.hold_back(len(self._running)):
             return Wait()
         if not self._spending.allows_epoch(len(self._running)):
             return Wait() if self._running else self._end("budget.epochs")
@@ -221,7 +223,7 @@ class Controller:
 
     def _wait_or_end(self, reason: str) -> Wait | Exhausted:
         if self._waiting or self._running:  # what runs may fail and be retried, or lose its machine
-            return Wait()
+            return Wait(self._retries.next(self._waiting))
         return self._end(reason)
 
     def _end(self, reason: str) -> Exhausted:

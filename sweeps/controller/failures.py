@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sweeps.spec.model import Breaker, Retries
@@ -45,6 +45,12 @@ class Waiting:
         """Whether the trial has waited long enough."""
         due = self._due.get(record.number)
         return due is None or self._monotonic() >= due
+
+    def next(self, records: Iterable[TrialRecord]) -> float | None:
+        """When the first of ``records`` that has not waited long enough will have; None if all have."""
+        now = self._monotonic()
+        due = (self._due.get(record.number, now) for record in records)
+        return min((time for time in due if time > now), default=None)
 
 
 class CircuitBreaker:

@@ -29,9 +29,13 @@ class Safeguards:
         self._unproven = False
         self._quarantine.reported(worker)
 
-    def hold_back(self, worker: str, running: int) -> bool:
-        """Whether ``worker`` gets no trial now, while ``running`` others run."""
-        return self._quarantine.holds(worker) or (self._unproven and running > 0)
+    def closed(self, worker: str) -> bool:
+        """Whether ``worker`` gets no more trials."""
+        return self._quarantine.holds(worker)
+
+    def hold_back(self, running: int) -> bool:
+        """Whether nobody gets a trial now, while ``running`` others run."""
+        return self._unproven and running > 0
 
     def close_slot(self, record: TrialRecord, verdict: Verdict) -> int | None:
         """How many attempts failed in a row on the slot of ``record``, if this closes it."""

@@ -141,9 +141,8 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many trials run at once."""
 
-    @property
-    def clock(self) -> Clock:
-        """What its trials' time is told by."""
+    def clock(self, elapsed: float) -> Clock:
+        """What its trials' time is told by, ``elapsed`` seconds into the sweep."""
 
     @property
     def gpus(self) -> float:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 from sweeps.clock import Clock
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
+from sweeps.engines.guard import Guard
 from sweeps.engines.jobs import run_job
 from sweeps.engines.output import Tee, cap_log, prints_of_user_code
 from sweeps.engines.process import ProcessState
@@ -24,7 +22,6 @@ from sweeps.messages import Decision, Died, Exhausted, Interrupted, Outcome, Rai
 from sweeps.paths import TrialPaths
 from sweeps.trial import Overdue, Trial, load_function, run_attempt
 
-AGAIN = 1.0  # seconds until a late function that swallowed the exception gets the next
 TICK = 0.25  # seconds between two ticks of the controller, where the function reports as often
 
 
@@ -46,9 +43,11 @@ class InlineEngine:
         self._preload = tuple(preload)
         self._slot = plan_slots(settings.cpus, settings.gpus, 1, this_machine())[0]
         self.gpus = self._slot.gpus
-        self.clock = Clock()
-        self._guard = _Guard()
+        self._guard = Guard()
         self._tee = Tee()
+
+    def clock(self, elapsed: float) -> Clock:
+        return Clock()
 
     def run(self, controller: Director) -> None:
         function = self._load()
@@ -130,63 +129,11 @@ class InlineEngine:
             return Died("hang", str(error))
 
 
-class _Guard:
-    """Ends the user's code, and only the user's code, by an exception raised in a signal handler."""
-
-    def __init__(self) -> None:
-        self.killed = False
-        self._in_user_code = False
-        self._deadlines: Deadlines | None = None
-
-    def kill(self) -> None:
-        self.killed = True
-        if self._in_user_code and threading.current_thread() is threading.main_thread():
-            raise KeyboardInterrupt
-
-    @contextlib.contextmanager
-    def around_user_code(self, deadlines: Deadlines | None) -> Iterator[None]:
-        timed = deadlines is not None and threading.current_thread() is threading.main_thread()
-        self._deadlines = deadlines if timed else None
-        before = signal.signal(signal.SIGALRM, self._late) if timed else None
-        self._enter()
-        try:
-            yield
-        finally:
-            self._leave()
-            if timed:
-                signal.signal(signal.SIGALRM, before)
-
-    @contextlib.contextmanager
-    def around_controller(self) -> Iterator[None]:
-        """The controller's work is never cut in half."""
-        self._leave()
-        try:
-            yield
-        finally:
-            self._enter()
-        if self.killed:
-            raise KeyboardInterrupt
-
-    def _enter(self) -> None:
-        self._in_user_code = True
-        if self._deadlines is not None and (left := self._deadlines.left(time.monotonic())) is not None:
-            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-3), AGAIN)
-
-    def _leave(self) -> None:
-        self._in_user_code = False
-        if self._deadlines is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _late(self, number: int, frame: FrameType | None) -> None:
-        if self._in_user_code and self._deadlines is not None:
-            raise Overdue(self._deadlines.missed(time.monotonic()) or "timed out")
-
-
 class _Channel:
     """The way to the controller is a call."""
 
     def __init__(
-        self, controller: Director, spec: TrialSpec, guard: _Guard, deadlines: Deadlines, tee: Tee
+        self, controller: Director, spec: TrialSpec, guard: Guard, deadlines: Deadlines, tee: Tee
     ) -> None:
         self._controller = controller
         self._spec = spec

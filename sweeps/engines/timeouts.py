@@ -16,22 +16,24 @@ class Deadlines:
         """The trial gave a sign of life."""
         self._heard = now
 
-    def left(self, now: float) -> float | None:
-        """Seconds until the trial is late, negative once it is; None without a limit."""
+    def next(self) -> tuple[float, str] | None:
+        """(when the trial will be late, with what, for people to read); None without a limit."""
         ends = []
         if self._report is not None:
-            ends.append(self._heard + self._report)
+            ends.append((self._heard + self._report, f"no report for {self._report:g} s"))
         if self._trial is not None:
-            ends.append(self._begun + self._trial)
-        return min(ends) - now if ends else None
+            ends.append((self._begun + self._trial, f"ran for {self._trial:g} s without ending"))
+        return min(ends, default=None)
+
+    def left(self, now: float) -> float | None:
+        """Seconds until the trial is late, negative once it is; None without a limit."""
+        end = self.next()
+        return None if end is None else end[0] - now
 
     def missed(self, now: float) -> str | None:
         """What is late, for people to read; None if nothing is."""
-        if self._report is not None and now >= self._heard + self._report:
-            return f"no report for {self._report:g} s"
-        if self._trial is not None and now >= self._begun + self._trial:
-            return f"ran for {self._trial:g} s without ending"
-        return None
+        end = self.next()
+        return end[1] if end is not None and now >= end[0] else None
 
 
 def import_overdue(target: str, limit: float) -> str:

@@ -46,17 +46,26 @@ def check_runnable(spec: SweepSpec, places: tuple[Path, ...], address: str | Non
     require_floor("torch")
     if spec.space.size() is None:
         check_constraints(spec.space, spec.seed)
-    for target in filter(None, (spec.train, spec.test)):
+    for target in filter(None, (spec.code, spec.final_test)):
         check_target(target, places)
-    check_configurations(spec, places)
-    engine = create_engine(spec.engine, engine_settings(spec, places, address))
-    if spec.engine != "ray":  # it connects to tell, which is for the run
-        check_gpus(spec, engine.gpus)
-    engine.close()
+    _check_machines(spec, places, address)
     sampler, pruner = spec.sampler, spec.pruner
     check_sampler(sampler.name, sampler.options, space=spec.space, seed=spec.seed, search_path=places)
     goal = spec.metric.goal
     make_pruner(pruner.name, pruner.options, goal=goal, epochs=spec.epochs, search_path=places)
+
+
+def _check_machines(spec: SweepSpec, places: tuple[Path, ...], address: str | None) -> None:
+    """That there is room for the trials, and that the training function takes their configurations."""
+    settings = engine_settings(spec, places, address)
+    if spec.simulated:  # nothing is trained, and there is room for as many as it likes
+        check_gpus(spec, spec.resources.gpus or 0.0)
+        return
+    check_configurations(spec, places)
+    engine = create_engine(spec.engine, settings)
+    if spec.engine != "ray":  # it connects to tell, which is for the run
+        check_gpus(spec, engine.gpus)
+    engine.close()
 
 
 def check_gpus(spec: SweepSpec, gpus: float) -> None:
@@ -138,6 +147,7 @@ def _ranks(spec: SweepSpec) -> Ranks | None:
 def _refuse_what_ray_has(spec: SweepSpec, address: str | None) -> None:
     given = [f"resources.{key}" for key in ("memory", "custom") if getattr(spec.resources, key)]
     given += ["storage_path"] if spec.storage_path is not None else []
+    given = [] if spec.simulated else given  # a simulation runs what is meant for a cluster
     given += ["--address"] if address is not None else []
     if given:
         need = "needs" if len(given) == 1 else "need"

@@ -25,7 +25,7 @@ def settle_source(
     Raises:
         RefusedError: trials of another source would be compared with new ones, and not ``allow``.
     """
-    source = source_hash(spec.train, [Path(place) for place in manifest.search_path])
+    source = source_hash(spec.code, [Path(place) for place in manifest.search_path])
     changed = source != manifest.source
     if not changed and not edited:
         return source, None
@@ -46,9 +46,9 @@ def _nothing_left(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecor
 
 def _note(spec: SweepSpec, mixed: int) -> str:
     if not mixed:
-        return f"{spec.train} has changed; no trial of its old source is compared with new ones"
+        return f"{spec.code} has changed; no trial of its old source is compared with new ones"
     return (
-        f"{spec.train} has changed: {mixed} trial(s) were started under another source, and are compared "
+        f"{spec.code} has changed: {mixed} trial(s) were started under another source, and are compared "
         "with the new ones (--allow-code-change); the column `source` tells them apart"
     )
 
@@ -67,7 +67,7 @@ def _is_mixed(record: TrialRecord, spec: SweepSpec, source: str, changed: bool) 
 def _refusal(paths: RunPaths, spec: SweepSpec, mixed: Sequence[TrialRecord], before: str, now: str) -> str:
     sources = dict.fromkeys((record.source or before)[:SHOWN] for record in mixed)
     return (
-        f"the trials of a sweep are compared, so {spec.train} must stay as it is, and it has changed: "
+        f"the trials of a sweep are compared, so {spec.code} must stay as it is, and it has changed: "
         f"{len(mixed)} trial(s) of {shown(paths.root)} were trained under the source {', '.join(sources)}, "
         f"and now it is {now[:SHOWN]}. If the change does not matter to their results, say so: "
         "--allow-code-change. Else undo it, or start anew: `sweep run` with --fresh, or under another name."

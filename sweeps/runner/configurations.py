@@ -7,6 +7,7 @@ them it also gets ``searched``, the names of the parameters, and ``epochs``, the
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -16,12 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sweeps.errors import TargetError, UsageError
+from sweeps.engines.output import prints_of_user_code
+from sweeps.engines.simulated.curves import checked, load_curves
+from sweeps.errors import Infeasible, TargetError, UsageError
 from sweeps.messages import IMPORTING
-from sweeps.seeding import generator
+from sweeps.seeding import generator, trial_seed
 from sweeps.space import Params
 from sweeps.spec import SweepSpec
 from sweeps.trial import check_target
+from sweeps.trial.config import Config
 
 SAMPLES = 200
 PATIENCE = 120.0  # seconds; a check that takes longer decides nothing
@@ -83,6 +87,32 @@ def check_configurations(spec: SweepSpec, places: tuple[Path, ...]) -> None:
         raise UsageError(refused["message"])
     shown = ", ".join(f"{name}: {value!r}" for name, value in drawn[refused["number"]].items())
     raise UsageError(f"{refused['message']} (in a configuration of this space: {shown})")
+
+
+def check_curves(spec: SweepSpec, places: tuple[Path, ...]) -> None:
+    """Ask for the learning curve of one configuration; does nothing where the sweep is not simulated.
+
+    Raises:
+        TargetError: the curves cannot be imported, or they raise.
+        UsageError: what they give is no learning curve of this sweep.
+    """
+    if not spec.simulated or spec.curves is None:
+        return
+    for params in itertools.islice(_configurations(spec), 1):
+        config, seed = Config(spec.space.config(params)), trial_seed(spec.seed, 0)
+        with contextlib.redirect_stdout(prints_of_user_code()):
+            curve_of = load_curves(spec.curves, places)
+            try:
+                curve = curve_of(config, seed, spec.epochs)
+            except (Infeasible, MemoryError):  # of this configuration
+                return
+            except Exception as error:  # the boundary round the user's code
+                shown = ", ".join(f"{name}: {value!r}" for name, value in params.items())
+                raise TargetError(
+                    f"curves: {spec.curves} must give the learning curve of every configuration, and raised "
+                    f"{type(error).__qualname__}: {error} (for {shown})"
+                ) from error
+        checked(curve, spec.metric.name, spec.epochs)
 
 
 def _is_defined(target: str, places: tuple[Path, ...]) -> bool:

@@ -18,7 +18,14 @@ from sweeps.controller import Edited
 from sweeps.errors import RefusedError
 from sweeps.paths import RunPaths, make_folder, numbered_path, replace_file, shown
 from sweeps.runner.checks import with_absolute_storage
-from sweeps.runner.folder import EDITABLE, Manifest, changed_key, read_manifest, write_manifest
+from sweeps.runner.folder import (
+    EDITABLE,
+    Manifest,
+    changed_key,
+    mixes_clocks,
+    read_manifest,
+    write_manifest,
+)
 from sweeps.spec import SweepSpec, load_spec, with_keep
 from sweeps.study import TrialRecord, read_records, write_edited
 from sweeps.study.store import database_name, study_names
@@ -72,6 +79,8 @@ def read_edit(
 def _rule(difference: str, before: SweepSpec, after: SweepSpec, records: Sequence[TrialRecord]) -> str | None:
     """Why this line must not be; None if it may."""
     key = changed_key(difference)
+    if mixes_clocks(difference):
+        return "trials that were trained would not compare with simulated ones"
     if key == "epochs":
         most = max((record.epochs for record in records), default=0)
         return f"a trial has trained {most} of {before.epochs}" if most else None

@@ -83,7 +83,7 @@ def claim(paths: RunPaths, fresh: bool = False) -> RunLock:
 def create_folder(paths: RunPaths, spec: SweepSpec, command: Sequence[str]) -> Manifest:
     """Write what a new sweep starts from. The resolved spec comes last: it marks the folder as a sweep's."""
     places = search_path(spec)
-    folder_id, source = uuid.uuid4().hex[:12], source_hash(spec.train, places)
+    folder_id, source = uuid.uuid4().hex[:12], source_hash(spec.code, places)
     manifest = Manifest(STUDY_VERSION, folder_id, tuple(map(str, places)), source)
     make_folder(paths.trials)
     for stale in (paths.journal, paths.events):
@@ -187,6 +187,12 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
             f"{folder} was last run with other settings than this file and command line give:\n{listed}\n"
             f"To go on with its own: sweep resume {folder}. To change them: the same with --set KEY=VALUE."
         )
+    if any(map(mixes_clocks, differences)):
+        raise RefusedError(
+            f"{folder}: simulated trials and real ones must not mix, in their times or otherwise:\n{listed}\n"
+            f"To go on with its own: sweep resume {folder}. To keep both: another folder, by --results, or "
+            "another name. To start anew: --fresh (the old folder is moved aside)."
+        )
     edited = (
         f" To go on under another space, sampler or pruner with the trials that fit: sweep resume {folder} "
         "--edit FILE."
@@ -199,7 +205,7 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
 
 
 def _changeable(difference: str) -> bool:
-    return changed_key(difference) in CHANGEABLE
+    return changed_key(difference) in CHANGEABLE and not mixes_clocks(difference)
 
 
 def _editable(difference: str) -> bool:
@@ -209,6 +215,13 @@ def _editable(difference: str) -> bool:
 def changed_key(difference: str) -> str:
     """The key of the YAML's top level that a line of `SweepSpec.difference` is about."""
     return difference.split(":", 1)[0].split(".", 1)[0]
+
+
+def mixes_clocks(difference: str) -> bool:
+    """Whether a simulated sweep would go on for real, or a real one simulated: neither the times nor the
+    trials would compare.
+    """
+    return difference.startswith("engine: ") and "simulated" in difference
 
 
 def keep_changes(paths: RunPaths, spec: SweepSpec) -> None:

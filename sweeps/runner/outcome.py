@@ -81,7 +81,7 @@ def finish(run: Run, controller: Controller, engine: Engine) -> tuple[Winner | N
         run.notes.append(f"{error}\nto repeat it when that is mended: {resume}")
         return None, error.exit_code
     if not is_final(run.paths, run.spec, controller.records):
-        what = "export" if run.spec.test is None else "test"
+        what = "export" if run.spec.final_test is None else "test"
         run.notes.append(f"the {what} of the winner was interrupted; to repeat it: {resume}")
         return winner, 0
     note = (read_choice(run.paths.best.metrics) or {}).get("note")

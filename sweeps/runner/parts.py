@@ -19,6 +19,7 @@ def open_study(run: Run, stack: ExitStack) -> StudyStore:
     """The folder's study, to be written."""
     spec = run.spec
     store = StudyStore.open(run.paths, spec.name, spec.metric.goal, spec.storage)
+    store.eager = not spec.simulated
     stack.callback(store.close)
     return store
 
@@ -56,7 +57,7 @@ def open_controller(
         sampler,
         pruner,
         run.observers,
-        engine.clock,
+        engine.clock(store.elapsed),
         hand_over=hand_over(run.settings),
         source=run.manifest.source,
         shelf=checkpoints,

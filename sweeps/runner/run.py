@@ -17,6 +17,7 @@ from sweeps.refusals import in_words
 from sweeps.results import TableWriter, Winner, journal_stamp
 from sweeps.runner.checks import check_gpus, check_runnable, refuse_inside_import, with_absolute_storage
 from sweeps.runner.code import settle_source
+from sweeps.runner.configurations import check_curves
 from sweeps.runner.edit import apply_edit, read_edit, settle_edit
 from sweeps.runner.eventlog import EventLog
 from sweeps.runner.folder import (
@@ -75,6 +76,7 @@ def run(
     refuse_inside_import()
     spec = with_absolute_storage(load_spec(Path(path), overrides))
     check_runnable(spec, search_path(spec), address)
+    check_curves(spec, search_path(spec))
     paths = RunPaths((Path(results) / spec.name).absolute())
     with claimed(paths, fresh=fresh):
         settle_edit(paths)
@@ -119,6 +121,7 @@ def resume(
         this = _found(paths, overrides, edit, address)
         this.observers.extend(observers)
         check_runnable(this.spec, this.places, address)
+        check_curves(this.spec, this.places)
         return _execute(this, allow_code_change)
 
 
@@ -144,6 +147,8 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
         settle_edit(paths)
         this = _found(paths, address=address)
         spec = this.spec
+        if spec.simulated:
+            raise UsageError("test: a simulated sweep trains no model, so there is nothing to test")
         if spec.test is None:
             raise UsageError("test: the YAML must name a test function (test: module:function), and has none")
         engine, signals = open_engine(this, stack)

@@ -67,7 +67,7 @@ def code_places(paths: RunPaths, spec: SweepSpec) -> tuple[list[Path], list[str]
         raise RefusedError(
             f"{folder}, and code is not taken from it: run the command in the folder where your own code lies"
         )
-    named = (spec.train, spec.test, spec.sampler.name, spec.pruner.name)
+    named = (spec.code, spec.final_test, spec.sampler.name, spec.pruner.name)
     for target in (name for name in named if name is not None and is_user_factory(name)):
         source = target.rpartition(":")[0]
         if source.endswith(".py") and not is_inside(here / source, here):

@@ -122,6 +122,11 @@ def _settings(plain: dict[str, Any], reporter: Reporter) -> Settings | None:
     except ValidationError as error:
         report_findings(error, reporter)
         return None
+    if settings.simulated and settings.curves is None:
+        rule = (
+            "engine: simulated needs learning curves, such as curves: my_curves:factory (docs/simulation.md)"
+        )
+        reporter.value(("curves",), f"is missing: {rule}")
     return settle_ranks(settings, reporter)
 
 

@@ -315,6 +315,11 @@ class Settings(Section):
         default=("safetensors",), strict=False, description="formats of the released model"
     )
 
+    @property
+    def simulated(self) -> bool:
+        """Whether its trials are learning curves under a virtual clock."""
+        return self.engine == "simulated"
+
     @field_validator("storage", "storage_path")
     @classmethod
     def _without_password(cls, value: str | None) -> str | None:

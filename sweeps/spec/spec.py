@@ -34,6 +34,16 @@ class SweepSpec(Settings):
         given = {name: getattr(settings, name) for name in settings.model_fields_set}
         return cls(**given, space=space, enqueue=enqueue, source=source, path=path)
 
+    @property
+    def code(self) -> str:
+        """The function that decides what its trials report: training, or a simulation's curves."""
+        return self.curves if self.simulated and self.curves is not None else self.train
+
+    @property
+    def final_test(self) -> str | None:
+        """What the winner is tested by; a simulated sweep has no model to test."""
+        return None if self.simulated else self.test
+
     def document(self) -> dict[str, Any]:
         """Everything in the shape of the file, defaults filled in."""
         return to_document(self, self.space, self.enqueue)

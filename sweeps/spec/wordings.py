@@ -40,7 +40,6 @@ _PASSWORDS: Mapping[KeyPath, str] = {
     ("storage",): "the folder keeps this text; put it into ~/.pgpass, or PGPASSWORD in the environment",
     ("storage_path",): "the folder keeps this text; use the environment, as in AWS_SECRET_ACCESS_KEY",
 }
-NOT_YET: Mapping[KeyPath, frozenset[str]] = {}
 
 
 def report_findings(error: ValidationError, reporter: Reporter) -> None:
@@ -128,8 +127,6 @@ def _fix(kind: str, value: Any, path: KeyPath) -> str:
 
 def _not_listed(path: KeyPath, value: Any, limits: Mapping[str, Any]) -> str:
     allowed = limits["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-    if path in NOT_YET and isinstance(value, str) and value in NOT_YET[path]:
-        return f"is not available yet ({show(value)}): one of {listed(allowed)}"
     if len(allowed) == 1:
         return f"must be {allowed[0]} ({show(value)})"
     return f"is unknown ({show(value)}): one of {listed(allowed)}{did_you_mean(value, allowed)}"

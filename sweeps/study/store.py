@@ -51,6 +51,8 @@ class StudyStore:
     that earlier runs of this sweep have used, ``gpu_seconds`` are GPUs times seconds.
     """
 
+    eager = True  # whether `sync` is done at once; a simulation, which can be run again, need not wait for it
+
     def __init__(
         self, storage: BaseStorage, study_id: int, goal: Goal, journal: SingleWriterBackend | None
     ) -> None:
@@ -181,8 +183,11 @@ class StudyStore:
         self.sync()
 
     def sync(self) -> None:
-        if self._journal:
+        """Put every record on the disk, or, where that is not ``eager``, at most once a second."""
+        if self._journal and self.eager:
             self._journal.sync()
+        else:
+            self.sync_if_due()
 
     def sync_if_due(self) -> None:
         if self._journal:

@@ -61,7 +61,10 @@ class Sweep:
             store = StudyStore.open(self.paths, spec.name, spec.metric.goal)
             search = build_search(spec, store, engine.workers)
             observers = [lambda event: watch(controller, event)]
-            controller = Controller(spec, self.paths, store, *search, observers, hand_over=hand_over)
+            clock = engine.clock(store.elapsed)
+            controller = Controller(
+                spec, self.paths, store, *search, observers, clock=clock, hand_over=hand_over
+            )
             controller.start(engine.workers, engine.gpus)
             try:
                 engine.run(controller)

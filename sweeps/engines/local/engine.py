@@ -54,7 +54,9 @@ class LocalEngine:
         self._killed = False
         self.workers = len(self._slots)
         self.gpus = self._slots[0].gpus
-        self.clock = Clock()
+
+    def clock(self, elapsed: float) -> Clock:
+        return Clock()
 
     def run(self, controller: Director) -> None:
         shift = Shift(controller, self._crew, self._settings, self._slots)

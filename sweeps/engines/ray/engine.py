@@ -40,7 +40,6 @@ class RayEngine:
         self._connection = Connection(settings)
         self._forkserver = _Forkserver(preload, settings.folder) if self._connection.private else None
         self._killed = False
-        self.clock = Clock()
         self._bridge: Bridge | None = None
 
     @property
@@ -59,6 +58,9 @@ class RayEngine:
         with quiet():
             self._open()
             return self._connection.needs.get("GPU", 0.0)
+
+    def clock(self, elapsed: float) -> Clock:
+        return Clock()
 
     def run(self, controller: Director) -> None:
         with quiet(), tempfile.TemporaryDirectory(prefix="sweeps-tune-") as folder:

@@ -2,28 +2,32 @@
 
 ``factory()`` is called once and returns a function ``curve(config, seed, epochs) -> Curve``: what training
 ``config`` (nested as in the YAML) for ``epochs`` epochs with this ``seed`` would report, and how long each
-epoch would take. It may compute, look up recorded runs, or ask a surrogate model.
+epoch would take. It may compute, look up recorded runs, or ask a surrogate model. What it raises ends the
+trial, as what a training function raises does.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.errors import TargetError, UsageError
+from sweeps.errors import ReportError, TargetError, UsageError
 from sweeps.trial import load_function
+from sweeps.trial.metrics import scalar_metrics
+
+LONGEST = 1e9  # seconds of one epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The epochs of one training.
+    """The epochs of one training: all it reports, and how long they take.
 
     Attributes:
-        metrics: by name, one number for each epoch; the objective is among them.
-        seconds: what each epoch takes, above 0.
+        metrics: by name, one number for each epoch; the objective is among them. NaN and infinite ones mean
+            what they do in a report.
+        seconds: what each epoch takes, 0 < seconds < 1e9, on a worker that is no straggler.
     """
 
     metrics: Mapping[str, Sequence[float]]
@@ -44,31 +48,47 @@ def load_curves(target: str, search_path: Sequence[Path]) -> CurveOf:
     try:
         curve_of = factory()
     except Exception as error:  # the boundary round the user's code
-        raise TargetError(f"curves: {target}() raised {type(error).__name__}: {error}") from error
+        raise TargetError(f"curves: {target}() raised {type(error).__qualname__}: {error}") from error
     if not callable(curve_of):
         raise UsageError(
-            f"curves: {target}() must return a function curve(config, seed, epochs), found "
-            f"{type(curve_of).__name__}"
+            f"curves: {target}() must return a function curve(config, seed, epochs), found {curve_of!r:.80}"
         )
     return curve_of  # type: ignore[no-any-return]  # callable() was just checked
 
 
-def checked(curve: Any, metric: str, epochs: int) -> Curve:
-    """``curve`` if it is one.
+def checked(curve: object, metric: str, epochs: int) -> Curve:
+    """``curve``, all its numbers floats.
 
     Raises:
-        UsageError: it is no `Curve` of ``epochs`` epochs with the objective among its metrics.
+        UsageError: it is no `Curve` of ``epochs`` epochs with ``metric`` among its metrics.
     """
     if not isinstance(curve, Curve):
-        raise UsageError(f"curves: a curve must be a sweeps.Curve(metrics, seconds), found {curve!r:.80}")
-    lengths = {name: len(values) for name, values in curve.metrics.items()}
-    short = [name for name, length in lengths.items() if length != epochs]
-    if metric not in lengths or short or len(curve.seconds) != epochs:
-        found = ", ".join(f"{name}: {length}" for name, length in lengths.items()) or "no metrics"
+        raise UsageError(f"curves: a curve must be sweeps.Curve(metrics, seconds), found {curve!r:.80}")
+    _check_lengths(curve, metric, epochs)
+    try:
+        scalar_metrics({name: values[0] for name, values in curve.metrics.items()}, metric)
+        metrics = {name: _floats(values) for name, values in curve.metrics.items()}
+        seconds = _floats(curve.seconds)
+    except (ReportError, TypeError, ValueError) as error:
+        raise UsageError(f"curves: a curve must hold one number for each epoch: {error}") from error
+    wrong = next((value for value in seconds if not 0 < value < LONGEST), None)
+    if wrong is not None:
         raise UsageError(
-            f"curves: a curve must give {metric} and whatever else for each of the {epochs} epochs, found "
-            f"{found}, seconds: {len(curve.seconds)}"
+            f"curves: an epoch must take more than 0 s and less than {LONGEST:g} s, found {wrong}"
         )
-    if not all(math.isfinite(seconds) and seconds > 0 for seconds in curve.seconds):
-        raise UsageError(f"curves: every epoch must take some time, found {list(curve.seconds)!r:.80}")
-    return curve
+    return Curve(metrics, seconds)
+
+
+def _floats(values: Sequence[float]) -> Sequence[float]:
+    return [float(value) for value in values]
+
+
+def _check_lengths(curve: Curve, metric: str, epochs: int) -> None:
+    lengths = {name: len(values) for name, values in curve.metrics.items()}
+    if metric in lengths and {*lengths.values(), len(curve.seconds)} == {epochs}:
+        return
+    found = ", ".join(f"{name}: {length}" for name, length in lengths.items()) or "no metrics"
+    raise UsageError(
+        f"curves: a curve must hold {metric} (metric.name in the YAML), any other metrics, and seconds, each "
+        f"for all of the {epochs} epochs, found {found}, seconds: {len(curve.seconds)}"
+    )

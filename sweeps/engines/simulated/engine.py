@@ -1,58 +1,72 @@
 """Trials of recorded or modelled learning curves, under a virtual clock.
 
 Events wait in a heap, by time; the clock jumps from one to the next. Nothing depends on how fast this
-machine is, so the same spec gives the same sweep.
+machine is, so the same spec gives the same sweep. The clock counts from the beginning of the sweep, over all
+its runs: every time that a simulated sweep writes down is in these seconds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 
 from sweeps.clock import Clock
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
+from sweeps.engines.guard import Guard
+from sweeps.engines.output import prints_of_user_code
 from sweeps.engines.simulated.curves import Curve, CurveOf, checked, load_curves
 from sweeps.engines.simulated.faults import Faults
 from sweeps.engines.simulated.history import History
+from sweeps.engines.timeouts import Deadlines
 from sweeps.errors import UsageError
-from sweeps.messages import Died, Exhausted, Interrupted, Outcome, Returned, Stop, TrialSpec, Wait
+from sweeps.messages import (
+    Died,
+    Exhausted,
+    Interrupted,
+    Outcome,
+    Raised,
+    Returned,
+    Stop,
+    TrialSpec,
+)
+from sweeps.paths import TrialPaths
+from sweeps.trial.attempt import describe
+from sweeps.trial.config import Config
 
 TICK = 0.25  # real seconds between two ticks of the controller
-_STEP = 1.0  # virtual seconds until a controller that had nothing is asked again, where nothing else happens
-
-
-class VirtualTime:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._begun = time.time()
-
-    def clock(self) -> Clock:
-        return Clock(lambda: self._begun + self.now, lambda: self.now)
+MOST_OPEN = 100  # workers whose trials' files stay open between two epochs
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What runs on a worker."""
+    """What runs on a worker. ``epoch`` is the latest that was reported."""
 
     spec: TrialSpec
     curve: Curve
     history: History
-    epoch: int  # the latest that was reported
-    dies_in: int | None
-    ended: bool = False
+    deadlines: Deadlines
+    epoch: int
+    dies_in: int | None = None  # the epoch
+    end: Outcome | None = None  # what comes next instead of a report
+    over: bool = False
+
+    @property
+    def at_its_end(self) -> bool:
+        """Whether all the epochs that it is to train are there."""
+        return self.epoch >= (self.spec.epochs if self.spec.pause_at is None else self.spec.pause_at)
 
 
 @dataclass(order=True, slots=True)
 class _Due:
-    """Something that happens at ``time``: an epoch of an attempt ends, or a node goes."""
+    """Something that happens at ``time``: on a worker the next word of its attempt, or the loss of a node."""
 
     time: float
     order: int
-    worker: int = field(compare=False)
+    place: int = field(compare=False)  # worker or node
     attempt: _Attempt | None = field(compare=False, default=None)
 
 
@@ -66,126 +80,181 @@ class SimulatedEngine:
         self.workers = settings.workers or 1
         self.gpus = settings.gpus or 0.0
         self._settings = settings
-        self._curve_of: CurveOf = load_curves(settings.curves, settings.search_path)
-        self._faults = Faults(settings.simulation, settings.simulation.seed)
-        self._time = VirtualTime()
-        self.clock = self._time.clock()
+        self._guard = Guard()
+        with contextlib.redirect_stdout(prints_of_user_code()):
+            self._curve_of: CurveOf = load_curves(settings.curves, settings.search_path)
+        self._faults = Faults(settings.simulation)
+        self._slowdown = [self._faults.slowdown(worker) for worker in range(self.workers)]
+        nodes = range(-(-self.workers // settings.simulation.node_size))
+        self._losses = [self._faults.losses(node) for node in nodes]
+        self._now = 0.0
+        self._wake = inf  # when a worker that was told to wait is to ask again
         self._heap: list[_Due] = []
         self._order = 0
         self._idle: deque[int] = deque()
         self._running: dict[int, _Attempt] = {}  # by worker
-        self._replaced: dict[int, int] = {}  # node -> machines lost so far
-        self._killed = False
+        self._exhausted = False
+        self._ticked = time.monotonic()
+
+    def clock(self, elapsed: float) -> Clock:
+        self._now = elapsed
+        return Clock(lambda: self._now, lambda: self._now)
 
     def run(self, controller: Director) -> None:
-        """Raises UsageError for a curve that is none."""
         self._idle.extend(range(self.workers))
-        for node in range(0, self.workers, self._settings.simulation.node_size):
+        for node in range(len(self._losses)):
             self._schedule_loss(node)
-        exhausted, ticked = False, time.monotonic()
-        while not self._killed:
-            exhausted = exhausted or self._assign(controller)
-            if exhausted and not self._running:
+        while not self._guard.killed:
+            self._assign(controller)
+            if self._exhausted and not self._running:
                 return
             self._advance(controller)
-            if time.monotonic() - ticked >= TICK:
-                ticked = time.monotonic()
-                controller.tick()
-        for attempt in self._running.values():
-            self._finish(controller, attempt, Interrupted())
+            self._tick(controller)
+        for worker in list(self._running):
+            self._leave(controller, worker, Interrupted())
 
     def call(self, job: Job) -> JobResult:
         """There is no model to export and nothing to test."""
-        note = "a simulated sweep trains no model"
-        return JobResult({"export": [], "note": note, "test": None}, Returned())
+        return JobResult({"export": [], "note": "a simulated sweep trains none", "test": None}, Returned())
 
     def kill(self) -> None:
-        self._killed = True
+        """Leave `run` after what it does now; the user's function is ended by a KeyboardInterrupt."""
+        self._guard.kill()
 
     def close(self) -> None:
         """Nothing to end: there is no other process."""
 
-    def _assign(self, controller: Director) -> bool:
-        """Give idle workers trials while there are any; whether there will never be more."""
-        for _ in range(len(self._idle)):
-            worker = self._idle[0]
-            answer = controller.ask(worker=f"sim{worker}")
+    def _tick(self, controller: Director) -> None:
+        if time.monotonic() - self._ticked >= TICK:
+            self._ticked = time.monotonic()
+            controller.tick()
+
+    # --- starting ---------------------------------------------------------------------------
+
+    def _assign(self, controller: Director) -> None:
+        """Give idle workers trials while there are any. A worker that is told to wait speaks for all."""
+        self._wake = inf
+        while self._idle and not self._exhausted and not self._guard.killed:
+            answer = controller.ask(worker=f"sim{self._idle[0]}")
             if isinstance(answer, Exhausted):
-                return True
-            self._idle.rotate(-1)
-            if isinstance(answer, Wait):
-                return False
-            self._idle.pop()
-            self._start(worker, answer[0])
-        return False
+                self._exhausted = True
+            elif isinstance(answer, list):
+                self._start(self._idle.popleft(), answer[0])
+                self._tick(controller)  # a curve may take its time
+            elif answer.closed:
+                self._idle.popleft()
+            else:
+                self._wake = inf if answer.until is None else answer.until
+                return
 
     def _start(self, worker: int, spec: TrialSpec) -> None:
-        history = History(spec, self.clock)
-        curve = checked(self._curve_of(spec.config, spec.seed, spec.epochs), spec.metric, spec.epochs)
-        left = spec.epochs - history.last
-        crash = self._faults.crash_in(spec.number, spec.attempt, left)
-        attempt = _Attempt(spec, curve, history, history.last, crash and history.last + crash)
+        history = History(spec, keep_open=self.workers <= MOST_OPEN)
+        # A driver that was killed may have forgotten how late it was: not later than what was written.
+        self._now = max(self._now, history.when)
+        limits = self._settings.report_timeout, self._settings.trial_timeout
+        curve = self._curve(spec)
+        attempt = _Attempt(spec, _NONE, history, Deadlines(*limits, self._now), history.last)
         self._running[worker] = attempt
-        self._schedule_epoch(worker, attempt, self._settings.simulation.startup)
+        if isinstance(curve, Curve):
+            attempt.curve = curve
+            crash = self._faults.crash_in(spec.number, spec.attempt, spec.epochs - history.last)
+            attempt.dies_in = crash and history.last + crash
+        else:
+            attempt.end = curve
+        self._go_on(worker, attempt, self._settings.simulation.startup)
 
-    def _schedule_epoch(self, worker: int, attempt: _Attempt, delay: float = 0.0) -> None:
-        seconds = delay + attempt.curve.seconds[attempt.epoch]
-        self._schedule(seconds * self._faults.slowdown(worker), worker, attempt)
+    def _curve(self, spec: TrialSpec) -> Curve | Outcome:
+        """The trial's curve, or how asking for it has ended."""
+        try:
+            with contextlib.redirect_stdout(prints_of_user_code()), self._guard.around_user_code(None):
+                curve = self._curve_of(Config(spec.config), spec.seed, spec.epochs)
+            return checked(curve, spec.metric, spec.epochs)
+        except KeyboardInterrupt:
+            if not self._guard.killed:
+                raise
+            return Interrupted()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary round the user's code
+            raised = describe(error, spec.directory)
+        _keep_traceback(raised, spec)
+        return raised
+
+    # --- time -------------------------------------------------------------------------------
+
+    def _go_on(self, worker: int, attempt: _Attempt, delay: float = 0.0) -> None:
+        """Let the attempt begin its next epoch, if it has one, after ``delay`` seconds."""
+        if attempt.at_its_end:
+            attempt.end = attempt.end or Returned()
+        elif attempt.end is None:
+            delay += attempt.curve.seconds[attempt.epoch]
+        if attempt.epoch + 1 == attempt.dies_in:
+            attempt.end = Died("crash", "a simulated crash")
+        due = self._now + delay * self._slowdown[worker]
+        late = attempt.deadlines.next()
+        if late is not None and late[0] < due:
+            due, attempt.end = late[0], Died("hang", late[1])
+        self._schedule(due, worker, attempt)
 
     def _schedule_loss(self, node: int) -> None:
-        life = self._faults.life(node, self._replaced.get(node, 0))
-        if life is not None:
-            self._schedule(life, node, None)
+        """The next machine in this place that is lost, if any is."""
+        due = next((time for time in self._losses[node] if time > self._now), None)
+        if due is not None:
+            self._schedule(due, node, None)
 
-    def _schedule(self, delay: float, worker: int, attempt: _Attempt | None) -> None:
+    def _schedule(self, due: float, place: int, attempt: _Attempt | None) -> None:
         self._order += 1
-        heapq.heappush(self._heap, _Due(self._time.now + delay, self._order, worker, attempt))
+        heapq.heappush(self._heap, _Due(due, self._order, place, attempt))
 
     def _advance(self, controller: Director) -> None:
         """Let the next thing happen."""
-        if not self._running:  # only losses may be due, and somebody may wait for a retry
-            self._time.now = min([self._time.now + _STEP, *(due.time for due in self._heap[:1])])
-        if not self._heap or (not self._running and self._heap[0].time > self._time.now):
+        if self._wake < (self._heap[0].time if self._heap else inf):
+            self._now = self._wake
             return
         due = heapq.heappop(self._heap)
-        self._time.now = max(self._time.now, due.time)
+        self._now = max(self._now, due.time)
         if due.attempt is None:
-            self._lose(controller, due.worker)
-        elif not due.attempt.ended:
-            self._end_epoch(controller, due.worker, due.attempt)
+            self._lose(controller, due.place)
+        elif not due.attempt.over:
+            self._hear(controller, due.place, due.attempt)
 
-    def _end_epoch(self, controller: Director, worker: int, attempt: _Attempt) -> None:
-        spec, epoch = attempt.spec, attempt.epoch + 1
-        if epoch == attempt.dies_in:
-            self._leave(controller, worker, Died("crash", "a simulated crash"))
+    # --- what an attempt says ---------------------------------------------------------------
+
+    def _hear(self, controller: Director, worker: int, attempt: _Attempt) -> None:
+        """The attempt reports its epoch, or ends."""
+        if attempt.end is not None:
+            self._leave(controller, worker, attempt.end)
             return
-        metrics = {name: float(values[epoch - 1]) for name, values in attempt.curve.metrics.items()}
+        spec, epoch = attempt.spec, attempt.epoch + 1
+        metrics = {name: values[epoch - 1] for name, values in attempt.curve.metrics.items()}
         attempt.epoch = epoch
-        attempt.history.append(epoch, metrics)
+        attempt.deadlines.reported(self._now)
+        attempt.history.append(epoch, self._now, metrics)
         decision = controller.report(spec.number, spec.attempt, epoch, metrics)
-        last = spec.epochs if spec.pause_at is None else spec.pause_at
         if isinstance(decision, Stop) and decision.reason == "interrupted":
             self._leave(controller, worker, Interrupted())
-        elif isinstance(decision, Stop) or epoch >= last:
+        elif isinstance(decision, Stop) or attempt.at_its_end:
             self._leave(controller, worker, Returned())
         else:
-            self._schedule_epoch(worker, attempt)
+            self._go_on(worker, attempt)
 
     def _lose(self, controller: Director, node: int) -> None:
         """A machine goes with all that runs on it; another one takes its place."""
         size = self._settings.simulation.node_size
-        for worker in range(node, min(node + size, self.workers)):
+        for worker in range(node * size, min((node + 1) * size, self.workers)):
             if worker in self._running:
-                self._leave(controller, worker, Died("lost", f"simulated node {node // size} is gone"))
-        self._replaced[node] = self._replaced.get(node, 0) + 1
+                self._leave(controller, worker, Died("lost", f"simulated node {node} is gone"))
         self._schedule_loss(node)
 
     def _leave(self, controller: Director, worker: int, outcome: Outcome) -> None:
         attempt = self._running.pop(worker)
         self._idle.append(worker)
-        self._finish(controller, attempt, outcome)
-
-    def _finish(self, controller: Director, attempt: _Attempt, outcome: Outcome) -> None:
-        attempt.ended = True
+        attempt.over = True
         attempt.history.close()
         controller.finish(attempt.spec.number, attempt.spec.attempt, outcome)
+
+
+_NONE = Curve({}, ())
+
+
+def _keep_traceback(raised: Raised, spec: TrialSpec) -> None:
+    with open(TrialPaths(spec.directory).log, "a", encoding="utf-8") as log:
+        log.write(raised.traceback)

@@ -1,10 +1,9 @@
-"""A simulated trial's own files: its metrics, and with them the epoch that it would go on from."""
+"""A simulated trial's own file: its metrics, and with them the epoch that it goes on from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sweeps.clock import Clock
 from sweeps.messages import TrialSpec
 from sweeps.paths import TrialPaths
 from sweeps.trial.curve import read_epochs
@@ -12,27 +11,27 @@ from sweeps.trial.metrics import MetricsFile
 
 
 class History:
-    """What an attempt reports is written when it ends, all at once: a thousand workers would have a thousand
-    files open.
+    """What the attempts of a trial have reported; a line is written before its report is sent, as a worker
+    does.
 
-    ``last`` is the epoch that an earlier attempt had come to, 0 before the first.
+    ``last`` is the epoch that the trial goes on from, 0 at its beginning, and ``when`` that was reported.
     """
 
-    def __init__(self, spec: TrialSpec, clock: Clock) -> None:
-        self._spec = spec
-        self._path = TrialPaths(spec.directory).metrics
-        self._clock = clock
-        self._rows: list[tuple[int, float, Mapping[str, float]]] = []
-        earlier = read_epochs(self._path) if spec.attempt > 1 else []
-        self.last = max((row.epoch for row in earlier), default=0)
+    def __init__(self, spec: TrialSpec, *, keep_open: bool) -> None:
+        """``keep_open``: hold the file open between two epochs, which is faster, and costs a descriptor."""
+        spec.directory.mkdir(parents=True, exist_ok=True)
+        path = TrialPaths(spec.directory).metrics
+        self._file = MetricsFile(path, spec.number, spec.attempt)
+        self._keep_open = keep_open
+        earlier = read_epochs(path) if spec.attempt > 1 else []
+        self.last = earlier[-1].epoch if earlier else 0
+        self.when = earlier[-1].time if earlier else 0.0
 
-    def append(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        self._rows.append((epoch, self._clock.time(), metrics))
+    def append(self, epoch: int, when: float, metrics: Mapping[str, float]) -> None:
+        """Write one epoch, reported ``when``: virtual seconds."""
+        self._file.extend([(epoch, when, metrics)])
+        if not self._keep_open:
+            self._file.close()
 
     def close(self) -> None:
-        if not self._rows:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = MetricsFile(self._path, self._spec.number, self._spec.attempt)
-        file.extend(self._rows)
-        file.close()
+        self._file.close()
