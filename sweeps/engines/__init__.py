@@ -10,7 +10,7 @@ from sweeps.engines.base import Engine, EngineSettings, Job, JobResult, Ranks, S
 from sweeps.errors import UsageError
 from sweeps.floors import require_floor
 from sweeps.paths import RunPaths, TrialPaths
-from sweeps.trial.handover import FolderShelf, HandOver, Shelf, link_checkpoint
+from sweeps.trial.handover import EmptyShelf, FolderShelf, HandOver, Shelf, link_checkpoint
 
 __all__ = [
     "Engine",
@@ -38,6 +38,8 @@ def hand_over(settings: EngineSettings) -> HandOver:
 
 def shelf(settings: EngineSettings, paths: RunPaths) -> Shelf:
     """Where the checkpoints of ended trials lie."""
+    if settings.curves is not None:
+        return EmptyShelf()
     if settings.storage is None:
         return FolderShelf(paths.trials)
     from sweeps.engines.ray.storage import Storage, StoredShelf

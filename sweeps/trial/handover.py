@@ -101,6 +101,16 @@ class FolderShelf:
         """All is removed at once."""
 
 
+class EmptyShelf:
+    """`Shelf` of trials that have no checkpoints."""
+
+    def holding(self) -> Collection[int]:
+        return ()
+
+    def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
+        """There is nothing to remove."""
+
+
 def discarded(trial: TrialPaths, *, but_best: bool) -> Iterator[Path]:
     """The files that `Shelf.discard` removes, where they are there; a checksum goes after its checkpoint."""
     for checkpoint in (trial.last, trial.inherited, trial.best):

@@ -39,7 +39,7 @@ def test_a_retry_waits_twice_as_long_each_time(tmp_path):
         for pause in (10, 20, 40):
             fail(controller)
             time.now += pause - 1
-            assert controller.ask() == Wait()
+            assert controller.ask() == Wait(until=time.now + 1)
             time.now += 1
         fail(controller)
         assert [r.state for r in controller.records] == ["FAILED"]
@@ -162,7 +162,7 @@ def test_a_slot_on_which_trials_fail_alone_gets_no_more(tmp_path):
             succeed(controller, "gpu1")
         closed = last(controller, SlotClosed)
         assert (closed.engine, closed.worker, closed.failures) == ("local", "gpu0", 3)
-        assert controller.ask(worker="gpu0") == Wait()
+        assert controller.ask(worker="gpu0") == Wait(closed=True)
         assert isinstance(controller.ask(worker="gpu1"), list)
 
 
@@ -174,7 +174,7 @@ def test_a_broken_slot_is_closed_before_it_stops_the_sweep(tmp_path):
         for _ in range(3):
             fail(controller, Raised("error", "CUDA error"), worker="gpu0")
         assert last(controller, SlotClosed).worker == "gpu0"
-        assert controller.ask(worker="gpu0") == Wait() and not controller.interrupted
+        assert controller.ask(worker="gpu0") == Wait(closed=True) and not controller.interrupted
 
 
 def test_what_fails_alike_elsewhere_closes_no_slot(tmp_path):

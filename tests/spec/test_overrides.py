@@ -78,7 +78,7 @@ def test_the_resolved_file_takes_the_same_overrides(tmp_path):
         ("budget.trails=3", 'budget.trails  is not a known key; did you mean "trials"?'),
         ("seed.x=3", "seed  must be a whole number ({x: 3})"),
         ("epochs.x=3", "epochs  is not a mapping (3): set epochs as a whole"),
-        ("engine=simulated", 'engine  is not available yet ("simulated"): one of local, inline, ray'),
+        ("engine=remote", 'engine  is unknown ("remote"): one of local, inline, ray, simulated'),
         ("seed", 'is not a setting ("seed"): write key.path=value'),
         ("=3", 'is not a setting ("=3"): write key.path=value'),
         ("a..b=3", 'is not a setting ("a..b=3"): write key.path=value'),
