@@ -1,4 +1,6 @@
-"""What every engine does alike. Each engine's test is a subclass that says how to make one."""
+"""What every engine does alike. Each engine's test is a subclass that says how to make one: of `EngineSuite`,
+or, where nothing is trained, of `DecisionSuite`.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,10 @@ from tests.engines.harness import Sweep, states
 FINISHED = ("COMPLETE", "finished")
 
 
-class EngineSuite:
-    """Runs real sweeps through ``make(settings)``."""
+class DecisionSuite:
+    """What the controller is told, and what comes of it. Runs real sweeps through ``make(settings)``."""
+
+    has_checkpoints = True
 
     def create(self, settings: EngineSettings) -> Engine:
         raise NotImplementedError
@@ -83,22 +87,6 @@ class EngineSuite:
         assert "ValueError: hidden size must be positive" in log
         assert "run_attempt" not in log
 
-    def test_a_retry_is_another_attempt_of_the_same_number(self, run):
-        ended = []
-
-        def watch(controller, event):
-            if isinstance(event, TrialStarted | TrialEnded):
-                ended.append(event.time)
-
-        retries = {"error": 1, "backoff": 0.4}
-        sweep, records = run("raises_once", "backoff", watch, budget={"trials": 1}, retries=retries)
-        assert states(records) == [FINISHED]
-        assert ended[2] - ended[1] >= 0.4, "it waits, though nothing else runs"
-        sweep, records = run("raises_once", retries={"error": 1})
-        assert states(records) == [FINISHED] * 3
-        assert [record.attempt for record in records] == [2, 2, 2]
-        assert [row["attempt"] for row in sweep.metrics(0)] == [1, 1, 2, 2, 2, 2]
-
     def test_out_of_memory(self, run):
         _, records = run("memory_error", budget={"trials": 1})
         assert states(records) == [("FAILED", "oom")]
@@ -107,13 +95,6 @@ class EngineSuite:
         _, records = run("system_exit", budget={"trials": 2})
         assert states(records) == [("FAILED", "error")] * 2
         assert records[0].error == "called sys.exit(3)"
-
-    def test_a_forked_child_that_falls_out_of_the_function_ends(self, run):
-        sweep, records = run("forks_and_falls_out")
-        assert states(records) == [FINISHED] * 3
-        for record in records:
-            rows = sweep.metrics(record.number)
-            assert [row["metrics"]["status"] for row in rows] == [0, 0, 1, 0]
 
     def test_not_a_number(self, run):
         _, records = run("not_a_number")
@@ -144,6 +125,69 @@ class EngineSuite:
         ]
         assert tables[0] == tables[1]
         assert len({record["x"] for record, _ in tables[0]}) == 3
+
+    def test_interrupted_trials_go_on_where_they_stood(self, tmp_path, make, run):
+        def interrupt(controller, event):
+            if isinstance(event, EpochReported) and (event.number, event.epoch) == (1, 2):
+                controller.interrupt()
+
+        sweep = Sweep(tmp_path / "parts", "trains", seed=3, workers=1)
+        cut = sweep.run(make(sweep.settings), interrupt)
+        assert states(cut) == [FINISHED, ("INTERRUPTED", "interrupted")]
+        assert (sweep.paths.trial(1).directory / "last.pt").exists() == self.has_checkpoints
+        resumed = sweep.run(make(sweep.settings))
+        assert states(resumed) == [FINISHED] * 3
+        assert [(row["attempt"], row["epoch"]) for row in sweep.metrics(1)] == [
+            *((1, epoch) for epoch in range(1, cut[1].epochs + 1)),
+            *((2, epoch) for epoch in range(cut[1].epochs + 1, 5)),
+        ]
+        _, whole = run("trains", "whole", seed=3, workers=1)
+        assert [(record.params, record.values) for record in resumed] == [
+            (record.params, record.values) for record in whole
+        ]
+
+    def test_kill_ends_what_runs_within_two_seconds(self, tmp_path, make):
+        sweep = Sweep(tmp_path, "hangs_in_trial_one", budget={"trials": 9})
+        engine = make(sweep.settings)
+        killed = []
+
+        def kill(controller, event):
+            if isinstance(event, EpochReported) and (event.number, event.epoch) == (1, 1):
+                controller.interrupt()
+                killed.append(time.monotonic())
+                engine.kill()
+
+        records = sweep.run(engine, kill)
+        assert time.monotonic() - killed[0] < 2.5
+        assert records[1].state == "INTERRUPTED"
+        assert len(records) < 9
+
+
+class EngineSuite(DecisionSuite):
+    """And what becomes of the user's function, and of its process."""
+
+    def test_a_retry_is_another_attempt_of_the_same_number(self, run):
+        ended = []
+
+        def watch(controller, event):
+            if isinstance(event, TrialStarted | TrialEnded):
+                ended.append(event.time)
+
+        retries = {"error": 1, "backoff": 0.4}
+        sweep, records = run("raises_once", "backoff", watch, budget={"trials": 1}, retries=retries)
+        assert states(records) == [FINISHED]
+        assert ended[2] - ended[1] >= 0.4, "it waits, though nothing else runs"
+        sweep, records = run("raises_once", retries={"error": 1})
+        assert states(records) == [FINISHED] * 3
+        assert [record.attempt for record in records] == [2, 2, 2]
+        assert [row["attempt"] for row in sweep.metrics(0)] == [1, 1, 2, 2, 2, 2]
+
+    def test_a_forked_child_that_falls_out_of_the_function_ends(self, run):
+        sweep, records = run("forks_and_falls_out")
+        assert states(records) == [FINISHED] * 3
+        for record in records:
+            rows = sweep.metrics(record.number)
+            assert [row["metrics"]["status"] for row in rows] == [0, 0, 1, 0]
 
     def test_a_folder_the_function_enters_is_left_again(self, run):
         _, records = run("changes_its_folder", epochs=1, workers=1)
@@ -188,26 +232,6 @@ class EngineSuite:
         assert sum(path.stat().st_size for path in logs) < 11_000_000
         assert any("the last line" in path.read_text() for path in logs)
 
-    def test_interrupted_trials_go_on_where_they_stood(self, tmp_path, make, run):
-        def interrupt(controller, event):
-            if isinstance(event, EpochReported) and (event.number, event.epoch) == (1, 2):
-                controller.interrupt()
-
-        sweep = Sweep(tmp_path / "parts", "trains", seed=3, workers=1)
-        cut = sweep.run(make(sweep.settings), interrupt)
-        assert states(cut) == [FINISHED, ("INTERRUPTED", "interrupted")]
-        assert (sweep.paths.trial(1).directory / "last.pt").exists()
-        resumed = sweep.run(make(sweep.settings))
-        assert states(resumed) == [FINISHED] * 3
-        assert [(row["attempt"], row["epoch"]) for row in sweep.metrics(1)] == [
-            *((1, epoch) for epoch in range(1, cut[1].epochs + 1)),
-            *((2, epoch) for epoch in range(cut[1].epochs + 1, 5)),
-        ]
-        _, whole = run("trains", "whole", seed=3, workers=1)
-        assert [(record.params, record.values) for record in resumed] == [
-            (record.params, record.values) for record in whole
-        ]
-
     def test_a_population_hands_on_its_best(self, run):
         pruner = {"name": "pbt", "interval": 2}
         budget, pruner = {"trials": 4}, {"name": "pbt", "interval": 2}
@@ -228,22 +252,6 @@ class EngineSuite:
         for record in records:  # only the three best of the ended trials keep a checkpoint
             kept = {path.name for path in sweep.paths.trial(record.number).directory.glob("*.pt")}
             assert kept == ({"best.pt"} if record in best[:3] else set())
-
-    def test_kill_ends_what_runs_within_two_seconds(self, tmp_path, make):
-        sweep = Sweep(tmp_path, "hangs_in_trial_one", budget={"trials": 9})
-        engine = make(sweep.settings)
-        killed = []
-
-        def kill(controller, event):
-            if isinstance(event, EpochReported) and (event.number, event.epoch) == (1, 1):
-                controller.interrupt()
-                killed.append(time.monotonic())
-                engine.kill()
-
-        records = sweep.run(engine, kill)
-        assert time.monotonic() - killed[0] < 2.5
-        assert records[1].state == "INTERRUPTED"
-        assert len(records) < 9
 
     @pytest.mark.parametrize(
         ("target", "message"),

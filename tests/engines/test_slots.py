@@ -89,5 +89,7 @@ def test_this_machine_has_room():
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(UsageError, match="engine must be 'inline', 'local', 'ray' or 'simulated', found 'slurm'"):
+    with pytest.raises(
+        UsageError, match="engine must be 'inline', 'local', 'ray' or 'simulated', found 'slurm'"
+    ):
         create_engine("slurm", EngineSettings("functions:falling"))
