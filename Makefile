@@ -28,6 +28,7 @@ faults-peers: $(VENV)/runtime
 bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks.parallel.run
 	$(BIN)/python -m benchmarks.overhead.run
+	$(BIN)/python -m benchmarks.simulation.run
 	$(BIN)/python -m benchmarks.training.run
 	$(BIN)/python -m benchmarks.accuracy.run
 

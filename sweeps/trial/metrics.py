@@ -91,7 +91,7 @@ class MetricsFile:
         self.extend([(epoch, time.time(), metrics)])
 
     def extend(self, rows: Iterable[tuple[int, float, Mapping[str, float]]]) -> None:
-        """Write a line for each (epoch, seconds since the epoch, metrics), all by one ``write``.
+        """Write a line for each (epoch, seconds since 1970, metrics), all by one ``write``.
 
         Half a line that a killed worker left is cut off: nothing was decided on it.
         """

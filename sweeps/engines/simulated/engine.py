@@ -11,8 +11,9 @@ import contextlib
 import heapq
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from sweeps.clock import Clock
 from sweeps.engines.base import Director, EngineSettings, Job, JobResult
@@ -38,7 +39,6 @@ from sweeps.trial.attempt import describe
 from sweeps.trial.config import Config
 
 TICK = 0.25  # real seconds between two ticks of the controller
-MOST_OPEN = 100  # workers whose trials' files stay open between two epochs
 
 
 @dataclass(slots=True)
@@ -60,14 +60,13 @@ class _Attempt:
         return self.epoch >= (self.spec.epochs if self.spec.pause_at is None else self.spec.pause_at)
 
 
-@dataclass(order=True, slots=True)
-class _Due:
+class _Due(NamedTuple):
     """Something that happens at ``time``: on a worker the next word of its attempt, or the loss of a node."""
 
     time: float
-    order: int
-    place: int = field(compare=False)  # worker or node
-    attempt: _Attempt | None = field(compare=False, default=None)
+    order: int  # of two at the same time; never the same
+    place: int  # worker or node
+    attempt: _Attempt | None
 
 
 class SimulatedEngine:
@@ -148,7 +147,7 @@ class SimulatedEngine:
                 return
 
     def _start(self, worker: int, spec: TrialSpec) -> None:
-        history = History(spec, keep_open=self.workers <= MOST_OPEN)
+        history = History(spec)
         # A driver that was killed may have forgotten how late it was: not later than what was written.
         self._now = max(self._now, history.when)
         limits = self._settings.report_timeout, self._settings.trial_timeout
@@ -248,7 +247,6 @@ class SimulatedEngine:
         attempt = self._running.pop(worker)
         self._idle.append(worker)
         attempt.over = True
-        attempt.history.close()
         controller.finish(attempt.spec.number, attempt.spec.attempt, outcome)
 
 

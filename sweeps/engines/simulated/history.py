@@ -17,12 +17,10 @@ class History:
     ``last`` is the epoch that the trial goes on from, 0 at its beginning, and ``when`` that was reported.
     """
 
-    def __init__(self, spec: TrialSpec, *, keep_open: bool) -> None:
-        """``keep_open``: hold the file open between two epochs, which is faster, and costs a descriptor."""
+    def __init__(self, spec: TrialSpec) -> None:
         spec.directory.mkdir(parents=True, exist_ok=True)
         path = TrialPaths(spec.directory).metrics
         self._file = MetricsFile(path, spec.number, spec.attempt)
-        self._keep_open = keep_open
         earlier = read_epochs(path) if spec.attempt > 1 else []
         self.last = earlier[-1].epoch if earlier else 0
         self.when = earlier[-1].time if earlier else 0.0
@@ -30,8 +28,4 @@ class History:
     def append(self, epoch: int, when: float, metrics: Mapping[str, float]) -> None:
         """Write one epoch, reported ``when``: virtual seconds."""
         self._file.extend([(epoch, when, metrics)])
-        if not self._keep_open:
-            self._file.close()
-
-    def close(self) -> None:
-        self._file.close()
+        self._file.close()  # thousands of workers would have thousands of files open
