@@ -15,7 +15,7 @@ import yaml
 from sweeps.runner.edit import EDITABLE
 from sweeps.runner.folder import CHANGEABLE
 from sweeps.spec import SweepSpec
-from sweeps.spec.model import Budget, Retries
+from sweeps.spec.model import Budget, Retries, Simulation
 from trainer.rules import rules
 from trainer.settings import Settings
 
@@ -71,6 +71,14 @@ def _keys(text: str) -> list[str]:
     return sorted(re.findall(r"`(\w+)`", text))
 
 
+def test_the_page_on_simulation_tells_every_key_and_its_default() -> None:
+    page = (ROOT / "docs" / "simulation.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|.*\| `?([^|`]*)`? \|$", page, re.MULTILINE)
+    told = {**Simulation().model_dump(), "startup": "0s", "node_life": "never"}
+    defaults = {key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in told.items()}
+    assert dict(rows) == defaults
+
+
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
@@ -82,6 +90,7 @@ def _plain(value: object) -> object:
         ("distributed", [], "winner: trial"),
         ("disk", [], "winner: trial"),
         ("resume", [], "winner: trial"),
+        ("simulation", [], "winner: trial"),
     ],
 )
 def test_a_page_works_as_printed(tmp_path: Path, page: str, more: list[str], said: str) -> None:

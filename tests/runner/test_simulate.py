@@ -15,13 +15,14 @@ import pytest
 
 import sweeps
 from sweeps import runner
-from sweeps.controller import EpochReported, SweepEnded
+from sweeps.controller import EpochReported, SweepEnded, TrialStarted
 from sweeps.errors import RefusedError, TargetError, UsageError
 from tests.cli.commands import sweep
 
 CURVES = """
-import math
+import math, time
 import sweeps
+from sweeps.seeding import trial_seed
 
 
 def factory():
@@ -31,6 +32,15 @@ def factory():
         every = range(1, epochs + 1)
         loss = [config.x + math.exp(-config.x * epoch) for epoch in every]
         return sweeps.Curve({"val_loss": loss, "epoch_again": every}, [60.0 + 10 * config.x] * epochs)
+
+    return curve
+
+
+def endless_in_trial_one():
+    def curve(config, seed, epochs):
+        if seed == trial_seed(0, 1):
+            time.sleep(60)
+        return factory()(config, seed, epochs)
 
     return curve
 
@@ -242,6 +252,18 @@ def test_ctrl_c_ends_a_thousand_workers_within_a_second(folder):
         folder.run(observers=[interrupt], workers=1000, budget__trials=3000, pruner="none", canary=False)
     assert pressed[1] - pressed[0] < 1.0
     assert (sweeps.load("results/toy").trials["state"] == "INTERRUPTED").sum() == 1000
+
+
+def test_ctrl_c_twice_ends_a_curve_that_takes_for_ever(folder):
+    def interrupt(event):
+        if isinstance(event, TrialStarted) and event.number == 1:
+            subprocess.Popen(["sh", "-c", f"sleep 0.1; kill -INT {pid}; sleep 0.1; kill -INT {pid}"])
+
+    pid, begun = os.getpid(), time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        folder.run(observers=[interrupt], curves="my_curves:endless_in_trial_one")
+    assert time.monotonic() - begun < 5.0
+    assert sweeps.load("results/toy").trials["state"].tolist()[1:] == ["INTERRUPTED"]
 
 
 # --- the command
