@@ -70,7 +70,8 @@ def logs_command(name: str, number: int, tail: int | None) -> int:
     parts = [part for part in (rotated_path(log), log) if part.exists()]
     if not parts:
         raise UsageError(
-            f"trial {number} of {name} has no log: it must have been started; see `sweep trials {name}`"
+            f"trial {number} of {name} has no log: a trial must have been started, and a simulated one must "
+            f"have failed; see `sweep trials {name}`"
         )
     text = "".join(part.read_text(encoding="utf-8", errors="replace") for part in parts)
     for line in text.splitlines()[-tail if tail else None :]:

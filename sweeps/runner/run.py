@@ -148,7 +148,10 @@ def test(directory: str | Path, *, again: str | None = None, address: str | None
         this = _found(paths, address=address)
         spec = this.spec
         if spec.simulated:
-            raise UsageError("test: a simulated sweep trains no model, so there is nothing to test")
+            raise UsageError(
+                "test: a simulated sweep trains no model, so there is nothing to test: run it on another "
+                "engine, with --results for a folder of its own"
+            )
         if spec.test is None:
             raise UsageError("test: the YAML must name a test function (test: module:function), and has none")
         engine, signals = open_engine(this, stack)

@@ -151,31 +151,26 @@ class SimulatedEngine:
         # A driver that was killed may have forgotten how late it was: not later than what was written.
         self._now = max(self._now, history.when)
         limits = self._settings.report_timeout, self._settings.trial_timeout
-        curve = self._curve(spec)
-        attempt = _Attempt(spec, _NONE, history, Deadlines(*limits, self._now), history.last)
+        curve, end = self._curve(spec)
+        attempt = _Attempt(spec, curve, history, Deadlines(*limits, self._now), history.last, end=end)
+        attempt.dies_in = self._faults.crash(spec.number, spec.attempt, history.last + 1)
         self._running[worker] = attempt
-        if isinstance(curve, Curve):
-            attempt.curve = curve
-            crash = self._faults.crash_in(spec.number, spec.attempt, spec.epochs - history.last)
-            attempt.dies_in = crash and history.last + crash
-        else:
-            attempt.end = curve
         self._go_on(worker, attempt, self._settings.simulation.startup)
 
-    def _curve(self, spec: TrialSpec) -> Curve | Outcome:
-        """The trial's curve, or how asking for it has ended."""
+    def _curve(self, spec: TrialSpec) -> tuple[Curve, Outcome | None]:
+        """The trial's curve; or none, and how asking for it has ended."""
         try:
             with contextlib.redirect_stdout(prints_of_user_code()), self._guard.around_user_code(None):
                 curve = self._curve_of(Config(spec.config), spec.seed, spec.epochs)
-            return checked(curve, spec.metric, spec.epochs)
+            return checked(curve, spec.metric, spec.epochs), None
         except KeyboardInterrupt:
             if not self._guard.killed:
                 raise
-            return Interrupted()
+            return _NONE, Interrupted()
         except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary round the user's code
             raised = describe(error, spec.directory)
         _keep_traceback(raised, spec)
-        return raised
+        return _NONE, raised
 
     # --- time -------------------------------------------------------------------------------
 
@@ -185,8 +180,8 @@ class SimulatedEngine:
             attempt.end = attempt.end or Returned()
         elif attempt.end is None:
             delay += attempt.curve.seconds[attempt.epoch]
-        if attempt.epoch + 1 == attempt.dies_in:
-            attempt.end = Died("crash", "a simulated crash")
+            if attempt.epoch + 1 == attempt.dies_in:
+                attempt.end = Died("crash", "a simulated crash")
         due = self._now + delay * self._slowdown[worker]
         late = attempt.deadlines.next()
         if late is not None and late[0] < due:

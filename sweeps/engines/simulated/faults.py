@@ -19,13 +19,12 @@ class Faults:
 
     simulation: Simulation
 
-    def crash_in(self, number: int, attempt: int, epochs: int) -> int | None:
-        """In which of its next ``epochs`` epochs (1, 2, ...) an attempt's process dies, if it does."""
+    def crash(self, number: int, attempt: int, first: int) -> int | None:
+        """The epoch in which an attempt that begins with epoch ``first`` dies, if it comes so far."""
         if not self.simulation.crash:
             return None
         rng = generator(self.simulation.seed, _CRASH, number, attempt, _FAULTS)
-        epoch = int(rng.geometric(self.simulation.crash))
-        return epoch if epoch <= epochs else None
+        return first - 1 + int(rng.geometric(self.simulation.crash))
 
     def slowdown(self, worker: int) -> float:
         """How much longer everything takes on a worker."""
