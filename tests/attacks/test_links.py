@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 
@@ -145,8 +146,12 @@ def test_code_is_not_looked_up_where_a_strangers_folder_says(victim):
 def test_a_strangers_folder_that_names_files_elsewhere_or_is_where_one_stands_is_refused(victim, monkeypatch):
     os.chown(victim.paths.root, 12345, -1)
     text = victim.paths.resolved_yaml.read_text()
-    for target in (f"{victim.home}/lesson.py:train", "../lesson.py:train", "results/../../lesson.py:train"):
-        victim.paths.resolved_yaml.write_text(text.replace("train: lesson:train", f"train: {target}"))
+    targets = (f"{victim.home}/lesson.py:train", "../lesson.py:train", "results/../../lesson.py:train")
+    named = [text.replace("train: lesson:train", f"train: {target}") for target in targets]
+    simulated = re.sub(r"(?m)^engine: .*$", "engine: simulated", text)
+    named.append(simulated.replace("curves: null", "curves: ../lesson.py:train"))
+    for changed in named:
+        victim.paths.resolved_yaml.write_text(changed)
         refused = victim.sweep("resume", "victim", "--set", "budget.trials=5")
         assert refused.code == 5 and "names code outside of the working directory" in refused.err
     victim.paths.resolved_yaml.write_text(text)
