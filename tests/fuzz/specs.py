@@ -179,6 +179,8 @@ def sweeps_of(draw) -> dict[str, Any]:
         document["pruner"] = draw(component(PRUNERS, "" if _explorable(written) else "pbt"))
     if draw(st.booleans()):
         document["storage"] = draw(st.sampled_from(STORAGES))
+    if document.get("engine") == "simulated" and document.get("curves") is None:
+        document["curves"] = "my_curves:factory"
     document["budget"] = (document.get("budget") or {}) | {"trials": draw(st.integers(2, 1000))}
     if document.get("engine") != "inline" and draw(st.booleans()):
         ranks = draw(st.integers(1, 4))
