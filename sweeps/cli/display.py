@@ -47,9 +47,13 @@ class Lines:
     def __init__(self) -> None:
         self._simulated = False
 
-    def __call__(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
+        """Take in which clock the events' times are of."""
         if isinstance(event, SweepStarted):
             self._simulated = event.engine == "simulated"
+
+    def __call__(self, event: Event) -> None:
+        self.hear(event)
         line = _line(event)
         if line is None:
             return
@@ -176,6 +180,7 @@ def _live() -> Iterator[Observer]:
     def observe(event: Event) -> None:
         if isinstance(event, SweepStarted) and event.engine != "inline":
             live.start()  # inline shares the terminal with the function, and with its debugger
+        lines.hear(event)
         if live.is_started:
             progress(event)
         if not live.is_started or isinstance(event, SlotClosed | SweepHalted):

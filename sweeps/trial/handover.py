@@ -110,6 +110,9 @@ class EmptyShelf:
     def discard(self, trial: TrialPaths, *, but_best: bool) -> None:
         """There is nothing to remove."""
 
+    def close(self) -> None:
+        """There is nothing to wait for."""
+
 
 def discarded(trial: TrialPaths, *, but_best: bool) -> Iterator[Path]:
     """The files that `Shelf.discard` removes, where they are there; a checksum goes after its checkpoint."""
