@@ -39,10 +39,10 @@ def _integer(schema: dict[str, Any], _: dict[str, Any]) -> st.SearchStrategy[int
 
 def _number(schema: dict[str, Any], _: dict[str, Any]) -> st.SearchStrategy[float]:
     least = schema.get("minimum", schema.get("exclusiveMinimum", -_LARGEST))
-    most = schema.get("maximum", _LARGEST)
-    above = "exclusiveMinimum" in schema
-    floats = st.floats(least, most, exclude_min=above, allow_subnormal=False)
-    return floats | st.integers(int(least) + above, int(most))
+    most = schema.get("maximum", schema.get("exclusiveMaximum", _LARGEST))
+    above, below = "exclusiveMinimum" in schema, "exclusiveMaximum" in schema
+    floats = st.floats(least, most, exclude_min=above, exclude_max=below, allow_subnormal=False)
+    return floats | st.integers(int(least) + above, int(most) - below)
 
 
 def _string(schema: dict[str, Any], _: dict[str, Any]) -> st.SearchStrategy[str]:
