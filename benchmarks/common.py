@@ -29,7 +29,11 @@ def machine() -> dict[str, Any]:
 
 def keep(script: str, result: dict[str, Any]) -> None:
     """Write ``result`` beside the script, as its last result."""
-    path = Path(script).with_name("result.json")
+    keep_as(Path(script).with_name("result.json"), result)
+
+
+def keep_as(path: Path, result: dict[str, Any]) -> None:
+    """Write ``result`` to ``path``, with the machine it was measured on."""
     path.write_text(json.dumps({"machine": machine(), **result}, indent=2) + "\n")
     print(f"kept in {path}")
 
