@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check faults faults-peers bench clean
+.PHONY: run test check faults faults-peers bench bench-search clean
 
 run: $(VENV)/runtime
 	$(BIN)/sweep run search_spaces/cnn.yaml
@@ -31,6 +31,17 @@ bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks.simulation.run
 	$(BIN)/python -m benchmarks.training.run
 	$(BIN)/python -m benchmarks.accuracy.run
+
+# How fast searches get good, ours and the peers': hours; it goes on where it stood (benchmarks/search/README.md).
+SEARCH := $(BIN)/python -m benchmarks.search.run --jobs 2
+KEPT := benchmarks/search
+SEARCHES := --methods all --workers 1,4,16,64 --report
+bench-search: $(VENV)/runtime
+	$(PIP) onnxruntime
+	$(SEARCH) --methods ours --tasks judging deceptive --workers 1,4,16,64
+	$(SEARCH) --methods all --tasks judging deceptive --workers 4,16
+	$(SEARCH) $(SEARCHES) --tasks judging --keep $(KEPT)/judging.json --plot $(KEPT)/judging.png
+	$(SEARCH) $(SEARCHES) --tasks deceptive --keep $(KEPT)/deceptive.json --plot $(KEPT)/deceptive.png
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -11,9 +11,8 @@ from typing import Any
 
 from benchmarks.search.clock import Outcome, Tally
 from benchmarks.search.problems import METRIC, Problem, problem
-from sweeps import runner
+from sweeps import Curve, runner
 from sweeps.controller import EpochReported, Event, SweepStarted, TrialStarted
-from sweeps.engines.simulated import Curve
 from sweeps.runner import parts
 
 HERE = Path(__file__)

@@ -78,7 +78,7 @@ def at(curve: list[float]) -> list[float]:
 
 def table(found: list[Row]) -> str:
     """For people: a line a method, best at the end first."""
-    shares = "  ".join(f"{f'{share:.0%}':>11}" for share in AT)
+    shares = "  ".join(f"{f'{share:.0%}':^13}" for share in AT)
     lines = []
     for workers in sorted({row.workers for row in found}):
         here = sorted((row for row in found if row.workers == workers), key=lambda row: row.regret[-1])
@@ -89,14 +89,15 @@ def table(found: list[Row]) -> str:
 
 def _line(row: Row) -> str:
     pairs = zip(at(row.regret), at(row.error), strict=True)
-    cells = "  ".join(
-        f"{mean:.3f} {'' if math.isnan(error) else f'±{error:.3f}'[:6]:<5}"[:11].rjust(11)
-        for mean, error in pairs
-    )
+    cells = "  ".join(_cell(mean, error) for mean, error in pairs)
     return (
         f"{row.method:<28}{cells}  {row.trials:6.0f}  {row.sampler_ms:10.2f}  {row.report_ms:11.3f}"
         f"  {len(row.tasks):5}  {row.cells:8}"
     )
+
+
+def _cell(mean: float, error: float) -> str:
+    return f"{mean:6.3f} {'' if math.isnan(error) else f'±{error:.3f}':6}"
 
 
 def summary(found: list[Row]) -> dict:
