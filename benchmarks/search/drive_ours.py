@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.search.clock import Outcome, Tally
 from benchmarks.search.problems import METRIC, Problem, problem
 from sweeps import Curve, runner
-from sweeps.controller import EpochReported, Event, SweepStarted, TrialStarted
+from sweeps.controller import EpochReported, Event, Observer, SweepStarted, TrialStarted
 from sweeps.runner import parts
 
 HERE = Path(__file__)
@@ -100,13 +100,20 @@ class Watch:
             self.tally.report(event.time - self._begun, event.metrics[METRIC])
 
 
-def run(name: str, searched: Problem, workers: int, seed: int, budget: float) -> Outcome:
-    """One sweep, from its YAML to its tables."""
+def run(
+    name: str,
+    searched: Problem,
+    workers: int,
+    seed: int,
+    budget: float,
+    observers: Sequence[Observer] = (),
+) -> Outcome:
+    """One sweep, from its YAML to its tables; ``observers`` are told of its events too."""
     sampling, deciding, watch = Stopwatch(), Stopwatch(), Watch(budget)
     build = parts.build_search
 
-    def build_watched(*args: Any) -> Any:
-        sampler, pruner = build(*args)
+    def build_watched(*args: Any, **kwargs: Any) -> Any:
+        sampler, pruner = build(*args, **kwargs)
         sampling.watch(sampler, "suggest", "observe")
         deciding.watch(pruner, "report", "ended")
         return sampler, pruner
@@ -116,7 +123,7 @@ def run(name: str, searched: Problem, workers: int, seed: int, budget: float) ->
         with tempfile.TemporaryDirectory(prefix="search.") as folder:
             path = Path(folder) / "search.yaml"
             path.write_text(json.dumps(spec(name, searched, workers, seed, budget)))
-            runner.run(path, results=folder, observers=[watch])
+            runner.run(path, results=folder, observers=[watch, *observers])
     finally:
         parts.build_search = build
     return watch.tally.outcome(watch.trials, sampling.seconds, deciding.seconds)

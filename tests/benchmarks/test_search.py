@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.search import cells, methods, plot, report, run
+from benchmarks.search import cells, drive_ours, methods, plot, report, run
 from benchmarks.search.cells import Cell, Key
 from benchmarks.search.clock import Simulation
 from benchmarks.search.problems import DEVELOPMENT, JUDGING, METRIC, SETS, Problem, names, problem
 from benchmarks.search.regret import GRID, Known, Trace, known, regret
 from benchmarks.search.space import decode, encode, rows
+from sweeps.controller import TrialStarted
 
 SYNTHETIC = SETS["synthetic"]
 
@@ -148,6 +149,36 @@ def test_ours_is_a_real_sweep_on_the_same_clock():
     assert first.sampler_ms > 0
     again = methods.search("ours:random+none", "hartmann:0", 4, 0)
     assert again.trace.losses == first.trace.losses
+
+
+class Replay:
+    """Proposes what a sweep proposed, and stops nothing."""
+
+    def __init__(self, params):
+        self.params = params
+
+    def suggest(self, number):
+        return self.params[number]
+
+    def report(self, number, epoch, loss):
+        return False
+
+    def finish(self, number, complete):
+        pass
+
+
+def test_the_peers_clock_is_that_of_the_simulated_engine():
+    params = []
+
+    def started(event):
+        if isinstance(event, TrialStarted):
+            params.append(dict(event.params))
+
+    searched, budget = problem("branin:1"), known("branin:1").budget
+    ours = drive_ours.run("random+none", searched, 1, 3, budget, observers=[started])
+    theirs = Simulation(searched, Replay(params), workers=1, budget=budget).run()
+    assert theirs.trace == ours.trace
+    assert (theirs.trials, theirs.epochs) == (ours.trials, ours.epochs)
 
 
 def test_a_cell_of_optuna_is_kept_and_not_run_again(tmp_path, capsys):
