@@ -6,9 +6,11 @@ What the cells' file holds is not run again; ``--report`` runs nothing.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -42,9 +44,8 @@ def _numbers(text: str) -> list[int]:
 
 def run(keys: list[Key], path: Path, jobs: int) -> list[Key]:
     """Run cells and append each as it comes; returns those that failed."""
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # for the processes: each is one search on one core
     failed = []
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    with one_thread(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(run_cell, key): key for key in keys}
         for number, future in enumerate(as_completed(futures), 1):
             key = futures[future]
@@ -60,6 +61,19 @@ def run(keys: list[Key], path: Path, jobs: int) -> list[Key]:
                 flush=True,
             )
     return failed
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Processes that are started meanwhile compute on one core, whatever library they use."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({name: value} if value is not None else {})
 
 
 def main(words: list[str] | None = None) -> int:
