@@ -9,8 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 run: $(VENV)/runtime
 	$(BIN)/sweep run search_spaces/cnn.yaml
 
+# In two processes: much of the suite waits for processes of its own.
 test: $(VENV)/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 faults: $(VENV)/test
 	$(BIN)/python -m pytest tests/faults tests/fuzz tests/runner/test_edit_killed.py -m "faults or not faults"
