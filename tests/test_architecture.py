@@ -22,6 +22,7 @@ LAYERS = [
     {"sweeps.controller", "sweeps.engines", "sweeps.results", "sweeps.finals", "sweeps.export"},
     {"sweeps.spec", "sweeps.environment"},
     {"sweeps.samplers", "sweeps.pruners"},
+    {"sweeps.surrogate"},
     {"sweeps.study"},
     {"sweeps.space", "sweeps.components", "sweeps.seeding", "sweeps.urls"},
     {"sweeps.trial"},

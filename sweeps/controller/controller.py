@@ -121,6 +121,7 @@ class Controller:
         compared = [record for record in self.records if not record.outside]
         for record in compared:
             self._proposals.visit(record.params_at(1))
+            self._proposals.observe(record)
         self._pruner.replay(compared)
         metric = self._spec.metric
         recovery = Recovery(self._paths, self._store, metric)
@@ -234,6 +235,7 @@ class Controller:
         record = self._entries.enter(len(self.records), proposal, worker)
         self.records.append(record)
         self._proposals.visit(record.params)
+        self._proposals.observe(record)
         return self._launch(record)
 
     def _restart(self, record: TrialRecord, worker: str) -> TrialSpec:
@@ -263,6 +265,7 @@ class Controller:
             running.last = (epoch, decision)
             if isinstance(decision, Stop) and running.stop is None:
                 self._decide(running, decision, epoch)
+        self._proposals.observe(running.record)
         self._emit(EpochReported(self._clock.time(), trial, attempt, epoch, metrics, decision))
         return decision
 
@@ -344,6 +347,7 @@ class Controller:
             else:
                 self._store.requeue(record)
         self._store.sync()
+        self._proposals.observe(record)
         if record.ended:
             self._keeper.ended(record)
         else:

@@ -9,6 +9,7 @@ from sweeps.errors import UsageError
 from sweeps.samplers import Draw, Proposal, Sampler
 from sweeps.seeding import generator
 from sweeps.space import Params, Space, identity
+from sweeps.study import TrialRecord
 
 REDRAWS = 32  # how often the sampler may repeat itself before we choose for it
 UNIFORM_DRAWS = 20_000  # how sparse the constraints may leave an infinite space
@@ -29,6 +30,10 @@ class Proposals:
     def visit(self, params: Params) -> None:
         """This configuration has its trial; it is not proposed again."""
         self._visited.add(self._space.key(params))
+
+    def observe(self, record: TrialRecord) -> None:
+        """A trial stands so now; samplers that learn do."""
+        self._sampler.observe(record)
 
     @property
     def exhausted(self) -> bool:

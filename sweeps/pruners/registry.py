@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
 
 import optuna
 from optuna.pruners import BasePruner
@@ -22,11 +23,14 @@ from sweeps.messages import Goal
 from sweeps.pruners.asha import Asha
 from sweeps.pruners.base import NoPruner, Pruner
 from sweeps.pruners.hyperband import Hyperband
+from sweeps.pruners.multifidelity import MultiFidelityPruner
 from sweeps.pruners.optuna import OptunaPruner
 from sweeps.pruners.pbt import Pbt
 from sweeps.pruners.percentile import Median, Percentile
 from sweeps.study.quiet import quiet
+from sweeps.study.record import TrialRecord
 from sweeps.study.store import StudyStore
+from sweeps.surrogate import CurveModel
 
 # Until a benchmark chooses by space and budget: halve, but not on the first epoch nor on the first trials.
 _AUTO = {"min_epochs": 2, "reduction_factor": 3, "startup_trials": 4}
@@ -34,6 +38,31 @@ _AUTO = {"min_epochs": 2, "reduction_factor": 3, "startup_trials": 4}
 
 def _auto(*, goal: Goal, epochs: int) -> Asha:
     return Asha(goal=goal, epochs=epochs, **(_AUTO | {"min_epochs": min(2, epochs)}))
+
+
+def _multifidelity(
+    *,
+    goal: Goal,
+    epochs: int,
+    model: CurveModel | None = None,
+    records: Sequence[TrialRecord] = (),
+    chance: float = 0.05,
+    startup_trials: int = 8,
+    min_epochs: int | None = None,
+    reduction_factor: int = 3,
+) -> MultiFidelityPruner:
+    """Its first rung is by default at an 18th of the epochs: a first epoch tells little of the last one."""
+    if min_epochs is None:
+        min_epochs = max(1, round(epochs / 18))
+    halving = Asha(goal=goal, epochs=epochs, min_epochs=min_epochs, reduction_factor=reduction_factor)
+    return MultiFidelityPruner(
+        model=cast(CurveModel, model),  # None only where it is built as a check
+        records=records,
+        halving=halving,
+        epochs=epochs,
+        chance=chance,
+        startup_trials=startup_trials,
+    )
 
 
 def _patient(*, patience: int, min_delta: float = 0.0, wrapped: str = "none") -> BasePruner:
@@ -61,6 +90,7 @@ REGISTRY: Mapping[str, Entry] = {
     "threshold": Entry(optuna.pruners.ThresholdPruner),
     "wilcoxon": Entry(optuna.pruners.WilcoxonPruner),
     "pbt": Entry(Pbt),
+    "multifidelity": Entry(_multifidelity, hidden=frozenset({"model", "records"})),
 }
 
 
@@ -76,12 +106,12 @@ def make_pruner(
     *,
     goal: Goal,
     epochs: int,
-    study: str = "",
     search_path: Sequence[Path] = (),
+    parts: Mapping[str, Any] = MappingProxyType({}),
 ) -> Pruner | BasePruner:
     """What ``name`` and its options stand for; nothing is written, so it serves as a check.
 
-    ``study`` is the study's name, which no factory of a user's is given.
+    ``parts`` are what pruners of ours get of the sweep besides, and no factory of a user's.
 
     Raises:
         TargetError: a user's factory cannot be imported.
@@ -89,7 +119,7 @@ def make_pruner(
     """
     user = is_user_factory(name)
     entry = user_entry("pruner", name, options, search_path) if user else REGISTRY[name]
-    supplied = {"goal": goal, "epochs": epochs} | ({} if user else {"study": study})
+    supplied = {"goal": goal, "epochs": epochs, **({} if user else parts)}
     with quiet():
         pruner = call_factory("pruner", name, lambda: entry.build(options, supplied))
     if user:
@@ -116,8 +146,10 @@ def build_pruner(
     goal: Goal,
     epochs: int,
     store: StudyStore,
+    model: CurveModel,
     search_path: Sequence[Path] = (),
 ) -> Pruner:
-    """The pruner of a sweep; raises as `make_pruner` does."""
-    pruner = make_pruner(name, options, goal=goal, epochs=epochs, study=store.name, search_path=search_path)
+    """The pruner of a sweep, which may judge by ``model``; raises as `make_pruner` does."""
+    parts = {"study": store.name, "model": model, "records": store.records}
+    pruner = make_pruner(name, options, goal=goal, epochs=epochs, search_path=search_path, parts=parts)
     return OptunaPruner(name, pruner, store) if isinstance(pruner, BasePruner) else pruner

@@ -9,6 +9,7 @@ from sweeps.pruners import Pruner, build_pruner
 from sweeps.samplers import Sampler, build_sampler
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore
+from sweeps.surrogate import CurveModel
 
 
 def build_search(
@@ -20,6 +21,7 @@ def build_search(
         TargetError: a user's factory cannot be imported from ``search_path``.
         UsageError: wrong options, or a factory that gives something else.
     """
+    model = CurveModel(spec.space, spec.metric.goal, spec.epochs, spec.infeasible)
     sampler = build_sampler(
         spec.sampler.name,
         spec.sampler.options,
@@ -27,6 +29,7 @@ def build_search(
         seed=spec.seed,
         parallel=workers > 1,
         store=store,
+        model=model,
         search_path=search_path,
         infeasible=spec.infeasible,
     )
@@ -36,6 +39,7 @@ def build_search(
         goal=spec.metric.goal,
         epochs=spec.epochs,
         store=store,
+        model=model,
         search_path=search_path,
     )
     return sampler, pruner

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sweeps.space import Params
+from sweeps.study.record import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,9 @@ class Sampler(Protocol):
 
     def suggest(self, draw: Draw) -> Proposal:
         """A configuration of the space, constraints not checked. A proposal turned down leaves no trace."""
+
+    def observe(self, record: TrialRecord) -> None:
+        """How a trial stands now: called when it enters, after each report, and when it ends or waits; on a
+        resume once for every trial, in order. ``record`` is the live one.
+        """
+        return  # most samplers read the study, or nothing

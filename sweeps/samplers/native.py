@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from sweeps.errors import UsageError
-from sweeps.samplers.base import Draw, Proposal
+from sweeps.samplers.base import Draw, Proposal, Sampler
 from sweeps.seeding import generator
 from sweeps.space import Choice, Float, Integer, Parameter, Params, Space, Value
 
 
-class RandomSampler:
+class RandomSampler(Sampler):
     """Independent uniform draws (log-uniform where the parameter says so)."""
 
     def __init__(self, *, space: Space, seed: int) -> None:
@@ -25,7 +25,7 @@ class RandomSampler:
         return Proposal(_uniform(self._space, draw, self._seed))
 
 
-class GridSampler:
+class GridSampler(Sampler):
     """Every configuration of a finite space once, in an order shuffled by the seed."""
 
     def __init__(self, *, space: Space, seed: int) -> None:
@@ -42,7 +42,7 @@ class GridSampler:
         return Proposal(_uniform(self._space, draw, self._seed))
 
 
-class QmcSampler:
+class QmcSampler(Sampler):
     """A low-discrepancy sequence over the space, one point a trial number.
 
     Owen-scrambled Sobol' points, or Halton's (Owen, "Scrambling Sobol' and Niederreiter-Xing points", 1998).

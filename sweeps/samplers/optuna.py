@@ -19,7 +19,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.samplers.base import Draw, Proposal
+from sweeps.samplers.base import Draw, Proposal, Sampler
 from sweeps.samplers.cma_state import StoredTrials, without_pickles
 from sweeps.samplers.native import given_or
 from sweeps.seeding import derive
@@ -31,7 +31,7 @@ from sweeps.study.store import StudyStore
 _ASIDE = -1  # the id of the trial that is in no storage
 
 
-class OptunaSampler:
+class OptunaSampler(Sampler):
     """Draws with a fresh ``make(seed)`` each time: what Optuna's samplers learn is in the study."""
 
     def __init__(

@@ -18,18 +18,27 @@ from sweeps.components import (
     user_entry,
 )
 from sweeps.errors import UsageError
-from sweeps.samplers.base import Sampler
+from sweeps.samplers.base import Draw, Proposal, Sampler
+from sweeps.samplers.multifidelity import ATTRIBUTE, MultiFidelitySampler
 from sweeps.samplers.native import GridSampler, QmcSampler, RandomSampler, check_qmc_type
 from sweeps.samplers.optuna import OptunaSampler
 from sweeps.space import Space
 from sweeps.space.wording import show
 from sweeps.study.quiet import quiet
 from sweeps.study.store import StudyStore
+from sweeps.surrogate import CurveModel
 
 
 def _qmc(*, qmc_type: str = "sobol", scramble: bool = True) -> dict[str, Any]:
     check_qmc_type(qmc_type)
     return {"qmc_type": qmc_type, "scramble": scramble}
+
+
+def _multifidelity(*, n_startup_trials: int = 8, exploration: float = 0.05) -> dict[str, Any]:
+    _at_least("n_startup_trials", n_startup_trials, 1)
+    if not 0.0 <= exploration <= 1.0:
+        raise UsageError(f"exploration must be from 0 to 1, not {exploration}")
+    return {"n_startup_trials": n_startup_trials, "exploration": exploration}
 
 
 def _none() -> dict[str, Any]:
@@ -113,6 +122,7 @@ _OPTUNA: Mapping[str, Entry] = {
 AUTO = "random"  # until a benchmark chooses: TPE with a halving pruner was measured worse
 REGISTRY: Mapping[str, Entry] = {
     "auto": Entry(_none),
+    "multifidelity": Entry(_multifidelity),
     **{name: entry for name, (entry, _) in _NATIVE.items()},
     **_OPTUNA,
 }
@@ -158,17 +168,21 @@ def build_sampler(
     seed: int,
     parallel: bool,
     store: StudyStore,
+    model: CurveModel,
     search_path: Sequence[Path] = (),
     infeasible: Collection[str] = (),
 ) -> Sampler:
     """The sampler of a sweep. An option ``seed`` replaces the sweep's; ``parallel``: several trials at once;
-    ``infeasible``: kinds of failures that Optuna's samplers are told of.
+    ``model``: what a sampler learns with; ``infeasible``: kinds of failures that Optuna's are told of.
 
     Raises as `check_sampler` does.
     """
     name = AUTO if name == "auto" else name
     seed = options.get("seed", seed)
     rest = _without_seed(options)
+    if name == "multifidelity":
+        model.restore(_latest(store, ATTRIBUTE))
+        return MultiFidelitySampler(space=space, seed=seed, model=model, **rest)
     if name in _NATIVE:
         return _NATIVE[name][1](space=space, seed=seed, **rest)
     if name in _OPTUNA:
@@ -176,7 +190,23 @@ def build_sampler(
     entry, made = _from_user(name, rest, space, seed, parallel, search_path)
     if isinstance(made, BaseSampler):
         return OptunaSampler(_maker(entry, rest, parallel), space, seed, store, infeasible)
-    return made
+    return made if hasattr(made, "observe") else _Unlearning(made)
+
+
+def _latest(store: StudyStore, attribute: str) -> Mapping[str, Any]:
+    """The attribute of the latest trial that has it."""
+    trials = (store.trial(record.number) for record in reversed(store.records))
+    return next((t.system_attrs[attribute] for t in trials if attribute in t.system_attrs), {})
+
+
+class _Unlearning(Sampler):
+    """A user's sampler that only suggests."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+
+    def suggest(self, draw: Draw) -> Proposal:
+        return self._sampler.suggest(draw)
 
 
 def _maker(entry: Entry, options: Mapping[str, Any], parallel: bool) -> Callable[[int], BaseSampler]:

@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_configurations_and_another_seed_others(tmp
     assert params[0] == params[1] != params[2]
 
 
-@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "cmaes", "nsga2", "gp"])
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "cmaes", "nsga2", "gp", "multifidelity"])
 def test_an_interrupted_sweep_equals_an_uninterrupted_one(tmp_path, sampler):
     text = BASE.replace("trials: 6", "trials: 14")
     for name in ("whole", "cut"):
@@ -96,7 +96,7 @@ pruner: none
 """
 
 
-@pytest.mark.parametrize("sampler", ["random", "grid", "qmc", "tpe"])
+@pytest.mark.parametrize("sampler", ["random", "grid", "qmc", "tpe", "multifidelity"])
 def test_a_finite_space_is_visited_once_each_and_then_exhausted(tmp_path, sampler):
     spec = write_spec(tmp_path, FINITE, (f"sampler={sampler}",))
     with opened(tmp_path, spec) as controller:

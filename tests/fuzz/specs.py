@@ -53,6 +53,7 @@ SAMPLERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "crossover_prob": st.floats(0, 1),
         "swapping_prob": st.floats(0, 1),
     },
+    "multifidelity": {"n_startup_trials": st.integers(1, 50), "exploration": st.floats(0, 1)},
     "my_samplers:make": {"any": SCALARS},
 }
 _WAIT = {"n_startup_trials": st.integers(0, 9), "n_warmup_steps": st.integers(0, 9)}
@@ -68,6 +69,7 @@ PRUNERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "threshold": {"lower": st.floats(-9, 0), "upper": st.floats(0, 9)},
     "wilcoxon": {"p_threshold": st.floats(0, 1), "n_startup_steps": st.integers(0, 9)},
     "pbt": {"interval": st.integers(1, 4), "quantile": st.floats(0.01, 0.5), "resample": st.floats(0, 1)},
+    "multifidelity": {"chance": st.floats(0, 0.9), "startup_trials": st.integers(2, 50)},
     "my_pruners.py:make": {"list": st.lists(SCALARS, max_size=3)},
 }
 _NEEDED = {"percentile", "patience", "lower", "interval"}

@@ -57,7 +57,7 @@ def peer_of(name: str, options: dict, epochs: int) -> optuna.pruners.BasePruner:
 def test_every_decision_is_optunas(name, data, seed, goal, epochs, reruns_differ):
     options = data.draw(OPTIONS[name])
     stream = Stream(seed, epochs, goal, reruns_differ)
-    ours = make_pruner(name, options, goal=goal, epochs=epochs, study=NAME)
+    ours = make_pruner(name, options, goal=goal, epochs=epochs, parts={"study": NAME})
     peer = Peer(peer_of(name, options, epochs), stream)
     for record, epoch in stream.steps(300):
         decision = ask(ours, stream, record, epoch)
@@ -74,7 +74,9 @@ def test_a_pruner_that_takes_up_a_sweep_anywhere_decides_as_one_that_saw_it_all(
 ):
     options = data.draw(OPTIONS[name])
     stream = Stream(seed, epochs, goal)
-    whole, resumed = (make_pruner(name, options, goal=goal, epochs=epochs, study=NAME) for _ in range(2))
+    whole, resumed = (
+        make_pruner(name, options, goal=goal, epochs=epochs, parts={"study": NAME}) for _ in range(2)
+    )
     for count, (record, epoch) in enumerate(stream.steps(300)):
         decision = ask(whole, stream, record, epoch)
         if count > cut:
@@ -90,7 +92,7 @@ def test_the_streams_prune_and_spare(name):
     """Otherwise the properties above would hold of nothing."""
     options = {"percentile": {"percentile": 70.0}}.get(name, {})
     stream = Stream(1, 9, "minimize")
-    pruner = make_pruner(name, options, goal="minimize", epochs=9, study=NAME)
+    pruner = make_pruner(name, options, goal="minimize", epochs=9, parts={"study": NAME})
     decisions = []
     for record, epoch in stream.steps(1000):
         decisions.append(ask(pruner, stream, record, epoch))

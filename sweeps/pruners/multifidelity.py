@@ -1,0 +1,80 @@
+"""Halving, and besides it the model's own judgement: see `sweeps.surrogate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sweeps.errors import UsageError
+from sweeps.pruners.base import Pruner
+from sweeps.study.record import TrialRecord
+from sweeps.surrogate import CurveModel
+
+
+class MultiFidelityPruner:
+    """Stops a trial that ``halving`` stops, or that has next to no chance to end as the best.
+
+    The chance is looked at when a trial has trained 30% longer than when it was last looked at, and once
+    ``startup_trials`` have reported. The best trial so far is compared with the best of the others.
+
+    Args:
+        model: gives the chance; it is told of every report here.
+        records: the sweep's trials by number, live.
+        epochs: the sweep's epochs.
+        chance: a trial with less is stopped, from 0 (never) to below 1.
+        startup_trials: so many trials must have reported, >= 2.
+
+    Raises:
+        UsageError: an argument outside its range.
+    """
+
+    name = "multifidelity"
+
+    def __init__(
+        self,
+        *,
+        model: CurveModel,
+        records: Sequence[TrialRecord],
+        halving: Pruner,
+        epochs: int,
+        chance: float = 0.05,
+        startup_trials: int = 8,
+    ) -> None:
+        if not 0.0 <= chance < 1.0:
+            raise UsageError(f"chance must be from 0 to below 1, not {chance}")
+        if startup_trials < 2:
+            raise UsageError(f"startup_trials must be at least 2, not {startup_trials}")
+        self._model = model
+        self._records = records
+        self._halving = halving
+        self._chance = chance
+        self._startup = startup_trials
+        self._looks = frozenset(looks(epochs))
+
+    def report(self, trial: int, epoch: int, best: float) -> bool:
+        self._model.observe(self._records[trial])
+        if self._halving.report(trial, epoch, best):
+            return True
+        if epoch not in self._looks or self._model.known < self._startup:
+            return False
+        if self._model.outdated:
+            self._model.prepare()
+        return self._model.chance(trial) < self._chance
+
+    def ended(self, record: TrialRecord) -> None:
+        self._model.observe(record)
+        self._halving.ended(record)
+
+    def replay(self, records: Iterable[TrialRecord]) -> None:
+        records = list(records)
+        for record in records:
+            self._model.observe(record)
+        self._halving.replay(records)
+
+
+def looks(epochs: int) -> list[int]:
+    """The epochs at which a trial's chance is looked at: 2, 3, 4, 6, 8, 11, ... below ``epochs``."""
+    found, latest = [], 1.5
+    while latest * 1.33 < epochs:
+        latest = max(latest * 1.33, round(latest) + 1)
+        found.append(round(latest))
+    return [epoch for epoch in found if epoch < epochs]

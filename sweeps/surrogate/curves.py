@@ -1,0 +1,134 @@
+"""The learning curves that the model has seen, as losses (lower is better) of the best epoch so far.
+
+A curve that only falls is smoother than the one reported, and its last point is what a trial is judged by.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Curve:
+    """One trial's: ``losses[i]`` is the best up to ``epochs[i]``, both rising in time."""
+
+    features: Array
+    epochs: list[int] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def read(self, values: Mapping[int, float], sign: float) -> None:
+        """Take in objectives by epoch; ``sign`` is -1 where greater is better."""
+        grown = len(values) - len(self.epochs)
+        if grown == 0 and (not values or self._same(values, sign)):
+            return
+        latest = list(values)[-1]
+        if grown == 1 and (not self.epochs or latest > self.epochs[-1]):
+            self._append(latest, sign * values[latest])
+            return
+        self.epochs, self.losses = [], []
+        for epoch in sorted(values):
+            self._append(epoch, sign * values[epoch])
+
+    def _same(self, values: Mapping[int, float], sign: float) -> bool:
+        return self.epochs[-1] in values and self.losses[-1] <= sign * values[self.epochs[-1]]
+
+    def _append(self, epoch: int, loss: float) -> None:
+        self.epochs.append(epoch)
+        self.losses.append(min(loss, self.losses[-1]) if self.losses else loss)
+
+
+class Selection:
+    """Which points of which curves the model looks at: all of them, or as many as it can afford.
+
+    Curves that are long say most of how training ends, so they come first; a curve is then thinned to
+    epochs that lie ``thin`` times apart. Of curves of equal length, every second one is among the best, and
+    the others are the latest: the model must know bad configurations too.
+    """
+
+    def __init__(self, most: int, thin: float = 2.2) -> None:
+        self._most = most
+        self._thin = thin
+
+    def of(self, curves: Mapping[int, Curve]) -> list[tuple[int, int]]:
+        """(trial, index into its curve) of each point."""
+        if sum(len(curve.epochs) for curve in curves.values()) <= self._most:
+            return [(trial, i) for trial, curve in curves.items() for i in range(len(curve.epochs))]
+        points: list[tuple[int, int]] = []
+        for trial in self._in_order(curves):
+            points += [(trial, i) for i in self._thinned(curves[trial].epochs)]
+            if len(points) >= self._most:
+                break
+        return points[: self._most]
+
+    def _in_order(self, curves: Mapping[int, Curve]) -> list[int]:
+        trials = np.array([trial for trial, curve in curves.items() if curve.epochs])
+        lengths = np.array([curves[trial].epochs[-1] for trial in trials])
+        losses = np.array([curves[trial].losses[-1] for trial in trials])
+        best = np.empty(len(trials))
+        best[np.lexsort((losses, -lengths))] = np.arange(len(trials))
+        latest = np.empty(len(trials))
+        latest[np.lexsort((-trials, -lengths))] = np.arange(len(trials))
+        order = np.lexsort((np.minimum(best, latest), -_octave(lengths)))
+        return [int(trial) for trial in trials[order]]
+
+    def _thinned(self, epochs: list[int]) -> list[int]:
+        """Indices of the last epoch, and of those some 1/thin, 1/thin**2, ... of it, down to the first."""
+        kept = [len(epochs) - 1]
+        wanted = epochs[-1] / self._thin
+        for i in range(len(epochs) - 2, -1, -1):
+            if epochs[i] <= wanted or i == 0:
+                kept.append(i)
+                wanted = epochs[i] / self._thin
+        return kept
+
+
+def _octave(lengths: NDArray[np.int_]) -> NDArray[np.int_]:
+    return np.floor(np.log2(lengths)).astype(int)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How a loss becomes what the model works with: of unit scale among the better half, and bounded above.
+
+    The logarithm where all losses are positive, since training divides a loss rather than subtracting from
+    it; an accuracy in [0, 1] counts as its error. A diverged run is ``clip`` units worse than the median and
+    no more, whatever its loss.
+    """
+
+    offset: float
+    log: bool
+    middle: float
+    unit: float
+    shift: float
+    clip: float
+
+    @classmethod
+    def of(cls, losses: Array, clip: float) -> Scaling:
+        """The scaling that suits ``losses``, shape (n,), n > 0."""
+        share = bool((losses >= -1.0).all() and (losses <= 0.0).all() and (losses < 0.0).any())
+        offset = 1.0 + _ERROR if share else 0.0
+        log = bool((losses + offset > 0.0).all())
+        places = np.log(losses + offset) if log else losses
+        middle = float(np.median(places))
+        spread = float(np.std(np.minimum(places, middle)))
+        unit = spread if spread > 0.0 and math.isfinite(spread) else 1.0
+        shift = float(np.minimum((places - middle) / unit, clip).mean())
+        return cls(offset, log, middle, unit, shift, clip)
+
+    def apply(self, losses: Array) -> Array:
+        """``losses``, shape (n,), in units of the model."""
+        places = losses + self.offset
+        if self.log:
+            places = np.log(np.maximum(places, np.finfo(float).tiny))
+        scaled: Array = np.minimum((places - self.middle) / self.unit, self.clip) - self.shift
+        return scaled
+
+
+_ERROR = 1e-3  # what is added to an error rate, so that none is 0

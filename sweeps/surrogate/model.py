@@ -1,0 +1,257 @@
+"""What is known of a sweep's learning curves, as a model: observe trials, then ask what they come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweeps.messages import Goal
+from sweeps.space import Space
+from sweeps.study.record import TrialRecord
+from sweeps.surrogate.curves import Curve, Scaling, Selection
+from sweeps.surrogate.gp import CurveGP, Points
+from sweeps.surrogate.units import Units
+
+Array = NDArray[np.float64]
+
+FIT_POINTS = 250  # for hyperparameters: an L-BFGS step costs some 10 ms with so many
+KNOWN_POINTS = 400  # for predictions: a factorisation costs some 5 ms
+CLIP = 3.0
+GROWTH = 1.1  # hyperparameters are fitted again when so many times as many trials are known
+
+
+class CurveModel:
+    """Learns from every reported epoch of every trial, running ones included.
+
+    Args:
+        space: the search space.
+        goal: the objective's better direction.
+        epochs: a full training.
+        infeasible: stop reasons of failed trials whose neighbourhood is to be avoided.
+    """
+
+    def __init__(self, space: Space, goal: Goal, epochs: int, infeasible: Collection[str] = ()) -> None:
+        self.units = Units(space)
+        self._sign = 1.0 if goal == "minimize" else -1.0
+        self._epochs = epochs
+        self._reasons = frozenset(infeasible)
+        self._gp = CurveGP(self.units.groups)
+        self._curves: dict[int, Curve] = {}
+        self.running: dict[int, Array] = {}  # features of trials that have not ended, by number
+        self._infeasible: dict[int, Array] = {}
+        self._failed: set[int] = set()
+        self._at: dict[int, Array] = {}  # units of every trial
+        self._features: dict[int, Array] = {}
+        self._fitted = 0  # how many trials were known when the hyperparameters were fitted
+        self._known_then = 0  # ... and when it was last told everything
+        self._seen: dict[int, int] = {}  # how many points of a curve the model knows of
+        self._leaders: list[tuple[float, int]] = []  # (loss, number) of the two best trials
+        self._stale = True
+        self._threads = _Threads()
+        self._fit_on, self._know = Selection(FIT_POINTS), Selection(KNOWN_POINTS)
+
+    # --- learn ------------------------------------------------------------------------------
+
+    def observe(self, record: TrialRecord) -> None:
+        """Take in how a trial stands now; what was seen of it before is replaced where it differs."""
+        number = record.number
+        if record.outside:
+            return
+        if number not in self._at:
+            self._at[number] = self.units.of(record.params_at(1))
+            self._features[number] = self.units.features(self._at[number][None, :])[0]
+        features = self._features[number]
+        if record.ended:
+            self.running.pop(number, None)
+        else:
+            self.running[number] = features
+        if record.state == "FAILED" and record.stop_reason in self._reasons:
+            self._infeasible[number] = features
+        if values := _of_first_configuration(record):
+            self._curves.setdefault(number, Curve(features)).read(values, self._sign)
+            self._lead(number, record.state == "FAILED")
+            self._stale = True
+
+    def _lead(self, number: int, failed: bool) -> None:
+        """Keep the two best trials; one that failed is none, whatever it had come to."""
+        if failed:
+            self._failed.add(number)
+            able = [trial for trial in self._curves if trial not in self._failed]
+            self._leaders = sorted((self._curves[trial].losses[-1], trial) for trial in able)[:2]
+            return
+        others = [leader for leader in self._leaders if leader[1] != number]
+        self._leaders = sorted([*others, (self._curves[number].losses[-1], number)])[:2]
+
+    @property
+    def known(self) -> int:
+        """How many trials have reported."""
+        return len(self._curves)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What cannot be learned again from the same trials: see `restore`."""
+        return {"theta": self._gp.theta.tolist(), "fitted": self._fitted}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up an earlier `state`, so that a resumed sweep goes on as it would have.
+
+        One that is none, or that is of another space, is left alone: the next fit does without it.
+        """
+        theta, fitted = state.get("theta"), state.get("fitted")
+        if self._gp.accepts(theta) and isinstance(fitted, int) and fitted > 0:
+            self._gp.theta = np.array(theta, dtype=float)
+            self._fitted = fitted
+
+    def prepare(self) -> None:
+        """Make the model know everything observed, and fit its hyperparameters if it is time."""
+        if not self._stale:
+            return
+        self._fitted = min(self._fitted, self.known)  # an edited space may hold fewer
+        known = self._know.of(self._curves)
+        self._scaling = Scaling.of(self._losses(known), CLIP)
+        with self._threads.single():
+            if self.known >= GROWTH * self._fitted + 1:
+                self._gp.fit(self._points(self._fit_on.of(self._curves)))
+                self._fitted = self.known
+            self._gp.condition(self._points(known))
+        self._seen = {}
+        for trial, i in known:
+            self._seen[trial] = max(i + 1, self._seen.get(trial, 0))
+        self._known_then = self.known
+        self._stale = False
+
+    @property
+    def outdated(self) -> bool:
+        """Whether so much was observed since `prepare` that a decision should not rest on it."""
+        return self.known >= GROWTH * self._known_then + 2
+
+    def _losses(self, chosen: Sequence[tuple[int, int]]) -> Array:
+        return np.array([self._curves[trial].losses[i] for trial, i in chosen])
+
+    def _points(self, chosen: Sequence[tuple[int, int]]) -> Points:
+        epochs = np.array([self._curves[trial].epochs[i] for trial, i in chosen])
+        features = np.array([self._curves[trial].features for trial, _ in chosen])
+        trials = np.array([trial for trial, _ in chosen])
+        return Points(trials, features, self._times(epochs), self._scaling.apply(self._losses(chosen)))
+
+    def _times(self, epochs: Array | NDArray[np.int_]) -> Array:
+        if self._epochs == 1:
+            return np.ones(len(epochs))
+        times: Array = np.log(epochs) / math.log(self._epochs)
+        return times
+
+    # --- tell -------------------------------------------------------------------------------
+
+    def best_units(self, most: int) -> Array:
+        """Units of the best trials so far, best first, shape (up to ``most``, parameters)."""
+        ranked = sorted(self._curves, key=lambda trial: self._curves[trial].losses[-1])
+        return np.array([self._at[trial] for trial in ranked[:most]])
+
+    def log_worth(self, units: Array) -> Array:
+        """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
+        loss (Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", 1998), times the
+        probability that it can be trained, less what trials that run now will tell of it: shape (n,).
+        """
+        features = self.units.features(units)
+        with self._threads.single():
+            mean, deviation = self._gp.predict(features, 1.0)
+            worth = np.log(deviation) + log_expected((self._best(None) - mean) / deviation)
+            worth += self._log_feasible(features)
+            running = list(self.running.values())[-_PENDING:]
+            if running:
+                alike = self._gp.correlation(features, np.array(running))
+                worth += np.log(np.maximum(1.0 - alike, 1e-12)).sum(axis=1)
+        return worth
+
+    def chance(self, trial: int) -> float:
+        """The probability that a running trial, trained to its end, beats the best of all others."""
+        curve = self._curves[trial]
+        unseen = range(self._seen.get(trial, 0), len(curve.epochs))
+        fresh = sorted({*unseen[-1:], *unseen[: -1 : max(1, len(unseen) // _FRESH)]})
+        epochs = np.array([*(curve.epochs[i] for i in fresh), self._epochs])
+        losses = np.array([*(curve.losses[i] for i in fresh), curve.losses[-1]])
+        same, features = np.full(len(epochs), trial), np.tile(curve.features, (len(epochs), 1))
+        points = Points(same, features, self._times(epochs), self._scaling.apply(losses))
+        with self._threads.single():
+            mean, deviation = self._gp.predict_after(points)
+        return _normal((self._best(trial) - mean) / deviation)
+
+    def _best(self, but: int | None) -> float:
+        """The best loss of all trials ``but`` one, in the model's units."""
+        leaders = [loss for loss, trial in self._leaders if trial != but]
+        return float(self._scaling.apply(np.array(leaders[:1] or [math.inf]))[0])
+
+    def _log_feasible(self, features: Array) -> Array:
+        """Of each row of features, the logarithm of the probability that it does not fail for good.
+
+        A Gaussian process over the labels 1 and -1 with the model's own notion of likeness: where many have
+        failed it is sure, so that no hope of a gain outweighs it.
+        """
+        from scipy.special import log_ndtr
+
+        if not self._infeasible:
+            return np.zeros(len(features))
+        failed = list(self._infeasible.values())[-_LABELLED:]
+        fine = [curve.features for trial, curve in self._curves.items() if trial not in self._infeasible]
+        fine = fine[-_LABELLED:]
+        points = np.array([*failed, *fine])
+        labels = np.array([-1.0] * len(failed) + [1.0] * len(fine))
+        covariance = self._gp.correlation(points, points) + _LABEL_NOISE * np.eye(len(points))
+        cross = self._gp.correlation(points, features)
+        gain = np.linalg.solve(covariance, cross)
+        mean = _HOPE + (labels - _HOPE) @ gain
+        variance = np.maximum(1.0 - (cross * gain).sum(axis=0), _LABEL_NOISE)
+        feasible: Array = log_ndtr(mean / np.sqrt(variance))
+        return feasible
+
+
+class _Threads:
+    """Holds linear algebra to one thread: the others are the trials', and matrices this small gain little."""
+
+    @cached_property
+    def _pools(self) -> Any:
+        import scipy.linalg  # brings a BLAS of its own, which must be loaded to be found
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
+
+        assert scipy.linalg
+        return ThreadpoolController().select(user_api="blas")
+
+    def single(self) -> AbstractContextManager[Any]:
+        limited: AbstractContextManager[Any] = self._pools.limit(limits=1)
+        return limited
+
+
+def _of_first_configuration(record: TrialRecord) -> Mapping[int, float]:
+    """Objectives by epoch; of a member of a population those before it took over another one's state."""
+    if not record.inherited:
+        return record.values
+    last = record.inherited[0].epoch
+    return {epoch: value for epoch, value in record.values.items() if epoch <= last}
+
+
+_PENDING = 256  # running trials that are looked at, the latest
+_FRESH = 3  # points of a curve that are added to what the model knew before
+_LABELLED = 125  # trials of either kind that say what can be trained
+_HOPE = 0.5  # the label where nothing was tried
+_LABEL_NOISE = 0.05  # a variance: how blurred the border is
+
+
+def log_expected(gain: Array) -> Array:
+    """log(phi(g) + g Phi(g)) of each g, also where it underflows."""
+    from scipy.special import ndtr
+
+    density = np.exp(-0.5 * gain * gain) / math.sqrt(2.0 * math.pi)
+    near = np.log(np.maximum(density + gain * ndtr(gain), 1e-300))
+    far = np.minimum(gain, -5.0)
+    tail = -0.5 * far * far - 0.5 * math.log(2.0 * math.pi) - 2.0 * np.log(-far)
+    return np.where(gain > -5.0, near, tail)
+
+
+def _normal(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))

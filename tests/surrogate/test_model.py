@@ -1,0 +1,131 @@
+"""What the model makes of trials."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sweeps.seeding import generator
+from sweeps.space import Float, Parameter, Space
+from sweeps.study.record import TrialRecord
+from sweeps.surrogate import CurveModel
+
+SPACE = Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Float(0.0, 1.0))))
+EPOCHS = 20
+
+
+def loss(x: float, epoch: int) -> float:
+    return 0.1 + (x - 0.3) ** 2 + 1.0 / epoch
+
+
+def trained(number: int, x: float, y: float, epochs: int = EPOCHS, goal="minimize", of=loss) -> TrialRecord:
+    record = TrialRecord(number, {"x": x, "y": y})
+    for epoch in range(1, epochs + 1):
+        record.observe(epoch, of(x, epoch), goal)
+    record.state = "COMPLETE" if epochs == EPOCHS else "PRUNED"
+    return record
+
+
+def model_of(records, goal="minimize", **options) -> CurveModel:
+    model = CurveModel(SPACE, goal, EPOCHS, **options)
+    for record in records:
+        model.observe(record)
+    model.prepare()
+    return model
+
+
+def some(goal="minimize", of=loss, n: int = 20) -> list[TrialRecord]:
+    rng = generator(0)
+    lengths = (2, 5, EPOCHS)
+    return [trained(i, float(rng.random()), float(rng.random()), lengths[i % 3], goal, of) for i in range(n)]
+
+
+def best_x(model: CurveModel) -> float:
+    rows = model.units.snap(generator(9).random((500, 2)), {})
+    return float(rows[np.argmax(model.log_worth(rows)), 0])
+
+
+def test_the_worth_is_highest_where_the_best_are():
+    assert best_x(model_of(some())) == pytest.approx(0.3, abs=0.1)
+
+
+def test_an_accuracy_that_grows_gives_the_same_as_its_error():
+    def accuracy(x: float, epoch: int) -> float:
+        return 0.99 - (x - 0.3) ** 2 - 0.5 / epoch
+
+    assert best_x(model_of(some("maximize", accuracy), "maximize")) == pytest.approx(0.3, abs=0.1)
+
+
+@pytest.mark.parametrize("huge", [1e3, 1e30, 1e300])
+def test_a_run_that_diverges_changes_little(huge):
+    records = some()
+    for number in (3, 7, 11):
+        records[number] = trained(number, 0.9, 0.5, 2, of=lambda x, epoch: huge)
+    assert best_x(model_of(records)) == pytest.approx(0.3, abs=0.12)
+
+
+def test_a_hopeless_trial_has_no_chance_and_a_good_one_has():
+    records = [record for record in some(n=40) if abs(record.params["x"] - 0.3) > 0.1]
+    poor = trained(100, 0.95, 0.5, 5)
+    good = trained(101, 0.31, 0.5, 5)
+    model = model_of([*records, poor, good])
+    assert model.chance(100) < 0.01 < 0.5 < model.chance(101)
+
+
+def test_epochs_reported_since_count():
+    records = [record for record in some(n=40) if abs(record.params["x"] - 0.3) > 0.1]
+    trial = trained(100, 0.31, 0.5, 3)
+    model = model_of([*records, trial])
+    before = model.chance(100)
+    for epoch in range(4, 12):  # it stands still, unlike its neighbours
+        trial.observe(epoch, loss(0.31, 3), "minimize")
+        model.observe(trial)
+    assert model.chance(100) < before / 2
+
+
+def test_what_fails_for_good_is_avoided():
+    records = some()
+    for number, x in enumerate((0.22, 0.26, 0.3, 0.33, 0.35, 0.38), len(records)):
+        record = TrialRecord(number, {"x": x, "y": 0.5}, state="FAILED", stop_reason="oom")
+        records.append(record)
+    assert abs(best_x(model_of(records)) - 0.3) < 0.1
+    assert abs(best_x(model_of(records, infeasible=["oom"])) - 0.3) > 0.1
+
+
+def test_trials_that_run_keep_others_away():
+    records = some()
+    alone = best_x(model_of(records))
+    running = [TrialRecord(100 + i, {"x": alone, "y": y}) for i, y in enumerate(np.linspace(0, 1, 9))]
+    assert abs(best_x(model_of([*records, *running])) - alone) > 0.02
+
+
+def test_a_restored_state_says_the_same():
+    first = model_of(some())
+    rows = first.units.snap(generator(9).random((50, 2)), {})
+    second = CurveModel(SPACE, "minimize", EPOCHS)
+    second.restore(first.state)
+    for record in some():
+        second.observe(record)
+    second.prepare()
+    assert second.log_worth(rows) == pytest.approx(first.log_worth(rows), rel=1e-9)
+
+
+@pytest.mark.parametrize("state", [{}, {"theta": [1.0], "fitted": 3}, {"theta": "x", "fitted": "y"}])
+def test_a_state_of_something_else_is_left_alone(state):
+    model = CurveModel(SPACE, "minimize", EPOCHS)
+    before = model.state
+    model.restore(state)
+    assert model.state == before
+
+
+def test_thousands_of_trials_cost_no_more():
+    model = CurveModel(SPACE, "minimize", EPOCHS)
+    rng = generator(0)
+    for i in range(3000):
+        model.observe(trained(i, float(rng.random()), float(rng.random()), (1, 2, EPOCHS)[i % 3]))
+    model.prepare()
+    assert len(model._gp._points.values) <= 400
+    assert best_x(model) == pytest.approx(0.3, abs=0.1)
+    assert math.isfinite(model.chance(0))

@@ -1,0 +1,122 @@
+"""The multifidelity sampler and pruner in whole sweeps, on learning curves under a virtual clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sweeps
+
+CURVES = '''
+import math
+
+import numpy as np
+
+import sweeps
+
+
+def smooth():
+    """The optimum lies off the middle; a choice and two numbers matter; what is fast at first ends worse."""
+
+    def curve(config, seed, epochs):
+        x, y = math.log10(config["lr"]), config["momentum"]
+        off = (x + 2.2) ** 2 + 3 * (y - 0.8) ** 2 + (0.3 if config["norm"] == "none" else 0.0)
+        t = np.arange(1, epochs + 1)
+        slow = 0.5 + 4 * y
+        losses = 0.05 + off + np.exp(-t / slow / 3)
+        noise = np.random.default_rng(seed).normal(0, 0.01, epochs)
+        return sweeps.Curve({"val_loss": list(losses * np.exp(noise))}, [60.0] * epochs)
+
+    return curve
+
+
+def accurate():
+    inner = smooth()
+
+    def curve(config, seed, epochs):
+        losses = inner(config, seed, epochs).metrics["val_loss"]
+        return sweeps.Curve({"accuracy": [max(0.0, 1 - loss / 3) for loss in losses]}, [60.0] * epochs)
+
+    return curve
+
+
+def failing():
+    """What would be best cannot be trained."""
+    inner = smooth()
+
+    def curve(config, seed, epochs):
+        if config["momentum"] > 0.7:
+            raise sweeps.Infeasible("it does not fit")
+        return inner(config, seed, epochs)
+
+    return curve
+'''
+SPEC = """
+version: 1
+name: search
+train: none:train
+engine: simulated
+epochs: 27
+parameters:
+  lr: {min: 1e-5, max: 1e-1, log: true}
+  momentum: {min: 0.0, max: 0.99}
+  norm: {values: [none, batch, layer]}
+  unused: {min: 0.0, max: 1.0}
+  width: {min: 8, max: 64}
+workers: 4
+budget: {wall: 10000}
+"""
+MODEL = {"sampler": "multifidelity", "pruner": "multifidelity"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "curves.py").write_text(CURVES)
+    (tmp_path / "search.yaml").write_text(SPEC)
+    count = 0
+
+    def run(curves: str = "smooth", **keys) -> sweeps.Results:
+        nonlocal count
+        count += 1
+        given = {"curves": f"{tmp_path / 'curves.py'}:{curves}", "breaker": None, **keys}
+        return sweeps.run(tmp_path / "search.yaml", set=given, results=Path(tmp_path / f"results{count}"))
+
+    return run
+
+
+def test_it_finds_better_ones_than_halving_random_ones(run):
+    seeds = range(2)
+    ours = [run(seed=seed, **MODEL).best.value for seed in seeds]
+    random = [run(seed=seed, sampler="random", pruner="asha").best.value for seed in seeds]
+    floor = 0.13  # the least there is, noise included
+    assert sum(ours) - 2 * floor < 0.5 * (sum(random) - 2 * floor)
+
+
+def test_it_searches_for_what_is_greatest_too(run):
+    metric = {"metric": {"name": "accuracy", "goal": "maximize"}}
+    ours = run("accurate", **metric, **MODEL).best.value
+    assert ours > run("accurate", **metric, sampler="random", pruner="asha").best.value
+
+
+def test_the_pruner_helps_other_samplers_and_spares_the_best(run):
+    results = run(sampler="random", pruner="multifidelity")
+    trials = results.trials
+    stopped = trials[trials["stop_reason"] == "multifidelity"]
+    assert len(stopped) > len(trials) / 2
+    assert results.best.value <= stopped["metric"].min()
+
+
+def test_it_learns_where_trials_cannot_be_trained(run):
+    trials = run("failing", **MODEL, **{"budget.wall": 4000}).trials
+    late = trials[len(trials) // 2 :]
+    assert (
+        late["stop_reason"] == "infeasible"
+    ).mean() < 0.6  # the border is probed: without being told, nearly all would fail
+    assert trials["metric"].min() < 0.2  # the best that fits: 0.05 + 3 * 0.1**2
+
+
+def test_a_space_is_searched_to_its_end(run):
+    small = {"parameters": {"lr": {"values": [1e-3, 1e-2]}, "momentum": {"values": [0.5, 0.8, 0.9]}}}
+    results = run(**MODEL, **small, fixed={"norm": "batch"}, budget={"trials": 50})
+    assert results.reason == "space exhausted" and len(results.trials) == 6
