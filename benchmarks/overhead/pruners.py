@@ -50,7 +50,7 @@ def ours(name: str, trials: int) -> tuple[float, float]:
 
     records = [finished(number) for number in range(trials + TRIALS)]
     tracemalloc.start()
-    pruner = make_pruner(name, NAMES[name], goal="minimize", epochs=EPOCHS, study="s")
+    pruner = make_pruner(name, NAMES[name], goal="minimize", epochs=EPOCHS, parts={"study": "s"})
     pruner.replay(records[:trials])
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

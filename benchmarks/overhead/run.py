@@ -4,10 +4,11 @@ Ours is timed from the end of the first trial to the end of the sweep, its table
 out, and nothing else is. The peers run the same trials in the same minute.
 
 On Ray the first result is compared as well, from the start of the process (see `benchmarks.overhead.tune`).
-What a report costs by itself stands in `benchmarks.overhead.pruners`.
+What a report costs by itself stands in `benchmarks.overhead.pruners`, a proposal in
+`benchmarks.overhead.samplers`.
 
-``python -m benchmarks.overhead.run [PART ...]`` measures ``local``, ``ray`` and ``pruners``, or those named,
-and leaves the others' results as they are.
+``python -m benchmarks.overhead.run [PART ...]`` measures ``local``, ``ray``, ``pruners`` and ``samplers``, or
+those named, and leaves the others' results as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import time
 from pathlib import Path
 
 from benchmarks.common import keep_parts, table
-from benchmarks.overhead import peers, pruners
+from benchmarks.overhead import peers, pruners, samplers
 from sweeps import runner
 from sweeps.controller import Event, TrialEnded
 
@@ -140,7 +141,12 @@ def _growth(result: dict[str, float], pruner: str) -> str:
     return f"{many:.2f} ms   {many / result[f'ours_1000{pruner}']:.2f}x   bar: 1.5x"
 
 
-PARTS = {"local": compare_locally, "ray": compare_on_ray, "pruners": pruners.compare}
+PARTS = {
+    "local": compare_locally,
+    "ray": compare_on_ray,
+    "pruners": pruners.compare,
+    "samplers": samplers.compare,
+}
 
 
 def main(names: list[str]) -> None:
