@@ -61,6 +61,7 @@ AllowCodeChange = Annotated[
     bool, typer.Option("--allow-code-change", help="Go on although the training function's code has changed.")
 ]
 ResultsDir = Annotated[Path, typer.Option("--results", help="Where results folders are made.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Move an old folder aside, start anew.")]
 
 
 @app.command()
@@ -68,7 +69,7 @@ def run(
     spec: Spec,
     set: Set = None,
     results: ResultsDir = Path("results"),
-    fresh: Annotated[bool, typer.Option("--fresh", help="Move an old folder aside, start anew.")] = False,
+    fresh: Fresh = False,
     address: Address = None,
     allow_code_change: AllowCodeChange = False,
     json: Json = False,
@@ -90,7 +91,7 @@ def simulate(
     spec: Spec,
     set: Set = None,
     results: ResultsDir = Path("results"),
-    fresh: Annotated[bool, typer.Option("--fresh", help="Move an old folder aside, start anew.")] = False,
+    fresh: Fresh = False,
     allow_code_change: AllowCodeChange = False,
     json: Json = False,
     quiet: Quiet = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +26,12 @@ KNOWN_POINTS = 400  # for predictions: a factorisation costs some 5 ms
 CLIP = 3.0
 GROWTH = 1.1  # hyperparameters are fitted again when so many times as many trials are known
 
+_PENDING = 256  # running trials that are looked at, the latest
+_FRESH = 3  # points of a curve that are added to what the model knew before
+_LABELLED = 125  # trials of either kind that say what can be trained
+_HOPE = 0.5  # the label where nothing was tried
+_LABEL_NOISE = 0.05  # a variance: how blurred the border is
+
 
 class CurveModel:
     """Learns from every reported epoch of every trial, running ones included.
@@ -43,7 +50,7 @@ class CurveModel:
         self._reasons = frozenset(infeasible)
         self._gp = CurveGP(self.units.groups)
         self._curves: dict[int, Curve] = {}
-        self.running: dict[int, Array] = {}  # features of trials that have not ended, by number
+        self._running: dict[int, Array] = {}  # features of trials that have not ended, by number
         self._infeasible: dict[int, Array] = {}
         self._failed: set[int] = set()
         self._at: dict[int, Array] = {}  # units of every trial
@@ -68,9 +75,9 @@ class CurveModel:
             self._features[number] = self.units.features(self._at[number][None, :])[0]
         features = self._features[number]
         if record.ended:
-            self.running.pop(number, None)
+            self._running.pop(number, None)
         else:
-            self.running[number] = features
+            self._running[number] = features
         if record.state == "FAILED" and record.stop_reason in self._reasons:
             self._infeasible[number] = features
         if values := _of_first_configuration(record):
@@ -150,8 +157,8 @@ class CurveModel:
 
     def best_units(self, most: int) -> Array:
         """Units of the best trials so far, best first, shape (up to ``most``, parameters)."""
-        ranked = sorted(self._curves, key=lambda trial: self._curves[trial].losses[-1])
-        return np.array([self._at[trial] for trial in ranked[:most]])
+        best = heapq.nsmallest(most, self._curves, key=lambda trial: self._curves[trial].losses[-1])
+        return np.array([self._at[trial] for trial in best])
 
     def log_worth(self, units: Array) -> Array:
         """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
@@ -161,9 +168,9 @@ class CurveModel:
         features = self.units.features(units)
         with self._threads.single():
             mean, deviation = self._gp.predict(features, 1.0)
-            worth = np.log(deviation) + log_expected((self._best(None) - mean) / deviation)
+            worth = np.log(deviation) + _log_expected((self._best(None) - mean) / deviation)
             worth += self._log_feasible(features)
-            running = list(self.running.values())[-_PENDING:]
+            running = list(self._running.values())[-_PENDING:]
             if running:
                 alike = self._gp.correlation(features, np.array(running))
                 worth += np.log(np.maximum(1.0 - alike, 1e-12)).sum(axis=1)
@@ -235,14 +242,7 @@ def _of_first_configuration(record: TrialRecord) -> Mapping[int, float]:
     return {epoch: value for epoch, value in record.values.items() if epoch <= last}
 
 
-_PENDING = 256  # running trials that are looked at, the latest
-_FRESH = 3  # points of a curve that are added to what the model knew before
-_LABELLED = 125  # trials of either kind that say what can be trained
-_HOPE = 0.5  # the label where nothing was tried
-_LABEL_NOISE = 0.05  # a variance: how blurred the border is
-
-
-def log_expected(gain: Array) -> Array:
+def _log_expected(gain: Array) -> Array:
     """log(phi(g) + g Phi(g)) of each g, also where it underflows."""
     from scipy.special import ndtr
 
