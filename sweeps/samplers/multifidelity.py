@@ -25,6 +25,7 @@ _RANDOM = 400  # candidates from anywhere
 _PARENTS = 5  # the best trials, whose neighbours are candidates
 _NEIGHBOURS = 40  # of each parent and kind
 _ROUNDS = 3  # of refinement
+_MARGINS = -2.0, 0.0  # powers of ten: see `CurveModel.log_worth`
 _TRIED = 64  # candidates that the constraints, or equal trials, may rule out
 
 
@@ -74,7 +75,13 @@ class MultiFidelitySampler(Sampler):
         return self._even.suggest(draw)
 
     def _candidates(self, draw: Draw, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Rows of units and what each is worth."""
+        """Rows of units and what each is worth.
+
+        Each proposal has an ambition of its own, from refining the best to leaving it far behind: a search
+        of one ambition gets stuck. (Rakotoarison et al., "In-Context Freeze-Thaw Bayesian Optimization for
+        Hyperparameter Optimization", 2024, draw that of a probability of improvement.)
+        """
+        margin = 10.0 ** rng.uniform(*_MARGINS)
         units = self._model.units
         parents = self._model.best_units(_PARENTS)
         drawn = [rng.random((_RANDOM, len(units)))]
@@ -83,12 +90,12 @@ class MultiFidelitySampler(Sampler):
             drawn += [self._near(family, 0.02, 1.0, rng), self._near(family, 0.1, 1.0, rng)]
             drawn.append(self._near(family, np.inf, 0.3, rng))
         rows = units.snap(np.concatenate(drawn), draw.within)
-        worth = self._model.log_worth(rows)
+        worth = self._model.log_worth(rows, margin)
         for round_ in range(_ROUNDS):
             best = rows[np.argsort(-worth)[:8]]
             family = np.repeat(best, 25, axis=0)
             near = units.snap(self._near(family, 0.1 * 0.4**round_, 0.5, rng), draw.within)
-            rows, worth = np.vstack([rows, near]), np.append(worth, self._model.log_worth(near))
+            rows, worth = np.vstack([rows, near]), np.append(worth, self._model.log_worth(near, margin))
         return rows, worth
 
     def _near(self, family: Array, spread: float, share: float, rng: np.random.Generator) -> Array:

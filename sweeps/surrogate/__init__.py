@@ -1,9 +1,12 @@
 """A model of learning curves over the search space: what the `multifidelity` sampler and pruner share.
 
-units.py    configurations as rows of numbers from 0 to 1, and back
-curves.py   the curves observed so far, and which of their points the model looks at
-gp.py       the Gaussian process over (configuration, epoch)
-model.py    the three together: observe trials, predict what they, or others, come to
+units.py      configurations as rows of numbers from 0 to 1, and back
+curves.py     the curves observed so far, and which of their points the model looks at
+points.py     those points, in columns
+kernel.py     how alike two points are, and the hyperparameters of that
+posterior.py  how well hyperparameters explain what was seen
+gp.py         the Gaussian process over (configuration, epoch)
+model.py      all together: observe trials, predict what they, or others, come to
 """
 
 from sweeps.surrogate.model import CurveModel

@@ -16,7 +16,8 @@ from sweeps.messages import Goal
 from sweeps.space import Space
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate.curves import Curve, Scaling, Selection
-from sweeps.surrogate.gp import CurveGP, Points
+from sweeps.surrogate.gp import CurveGP
+from sweeps.surrogate.points import Points
 from sweeps.surrogate.units import Units
 
 Array = NDArray[np.float64]
@@ -160,15 +161,18 @@ class CurveModel:
         best = heapq.nsmallest(most, self._curves, key=lambda trial: self._curves[trial].losses[-1])
         return np.array([self._at[trial] for trial in best])
 
-    def log_worth(self, units: Array) -> Array:
+    def log_worth(self, units: Array, margin: float = 0.0) -> Array:
         """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
         loss (Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", 1998), times the
         probability that it can be trained, less what trials that run now will tell of it: shape (n,).
+
+        A ``margin``, in deviations of the better half of losses, counts only what improves by more: the
+        greater it is, the more is ventured.
         """
         features = self.units.features(units)
         with self._threads.single():
             mean, deviation = self._gp.predict(features, 1.0)
-            worth = np.log(deviation) + _log_expected((self._best(None) - mean) / deviation)
+            worth = np.log(deviation) + _log_expected((self._best(None) - margin - mean) / deviation)
             worth += self._log_feasible(features)
             running = list(self._running.values())[-_PENDING:]
             if running:

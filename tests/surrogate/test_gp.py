@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from sweeps.surrogate.gp import CurveGP, Points, _Posterior
+from sweeps.surrogate.gp import CurveGP
+from sweeps.surrogate.points import Points
+from sweeps.surrogate.posterior import Posterior
 
 GROUPS = np.array([0, 1, 1, 2])
 
@@ -22,7 +24,7 @@ def some_points(n: int = 60, seed: int = 0) -> Points:
 
 def test_the_gradient_is_that_of_the_value():
     gp, points = CurveGP(GROUPS), some_points()
-    posterior = _Posterior(points, gp._groups, gp._warps, gp._mean, gp._deviation)
+    posterior = Posterior(points, gp.layout)
     theta = gp.theta + 0.2 * np.random.default_rng(1).standard_normal(len(gp.theta))
     numeric = approx_fprime(theta, lambda t: posterior(t)[0], 1e-6)
     assert posterior(theta)[1] == pytest.approx(numeric, rel=1e-3, abs=1e-3)

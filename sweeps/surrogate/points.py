@@ -1,0 +1,20 @@
+"""Observations, in columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """``n`` observations: trials' numbers (n,), features (n, columns), times (n,) in [0, 1], values (n,)."""
+
+    trials: NDArray[np.int_]
+    features: Array
+    times: Array
+    values: Array
