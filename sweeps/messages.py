@@ -42,6 +42,7 @@ class TrialSpec:
     goal: Goal
     directory: Path  # absolute; exists when the attempt starts
     pause_at: int | None = None  # the attempt ends when this epoch is saved; the trial goes on later
+    besides: tuple[str, ...] = ()  # metrics that every report must hold besides the objective
     exploit: Exploit | None = None  # the latest one: where the trial goes on until it has a later epoch
 
 

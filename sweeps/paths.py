@@ -4,7 +4,7 @@ results/cnn/
     sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
                    (study.journal.1, sweep.yaml.1, ... as they were before the first edit;
                    study.journal.v1, manifest.json.v1 before a migration from format version 1)
-    trials.parquet  trials.csv  epochs.parquet
+    trials.parquet  trials.csv  epochs.parquet  (of several metrics also pareto.csv  pareto.svg)
     trials/0007/   metrics.jsonl  facts.json  log.txt  last.pt  best.pt  inherited.pt  (*.sha256 beside each
                    .pt; log.1.txt; log.rank1.txt ... of a distributed trial)
     best/          model.safetensors  config.json  metrics.json  schedule.json  selection.json  test.json
@@ -145,6 +145,14 @@ class RunPaths:
     @property
     def trials_csv(self) -> Path:
         return self.root / "trials.csv"
+
+    @property
+    def pareto_csv(self) -> Path:
+        return self.root / "pareto.csv"
+
+    @property
+    def pareto_svg(self) -> Path:
+        return self.root / "pareto.svg"
 
     @property
     def epochs_parquet(self) -> Path:

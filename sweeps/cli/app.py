@@ -195,11 +195,17 @@ def test(
 
 
 @app.command()
-def export(run: Run, directory: Annotated[Path, typer.Argument(help="A new folder for the bundle.")]) -> None:
+def export(
+    run: Run,
+    directory: Annotated[Path, typer.Argument(help="A new folder for the bundle.")],
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, help="Another COMPLETE trial than the winner.")
+    ] = None,
+) -> None:
     """Copy the winner's bundle: model.safetensors, config, metrics, test."""
     from sweeps.cli.releasing import export_command
 
-    _exit(export_command(run, directory))
+    _exit(export_command(run, directory, trial))
 
 
 @app.command()

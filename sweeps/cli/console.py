@@ -58,6 +58,7 @@ def winner_document(winner: Winner) -> dict[str, Any]:
         "epoch": winner.epoch,
         "diagnosis": winner.diagnosis,
         "params": dict(winner.params),
+        **({"further": dict(winner.further)} if winner.further else {}),
         "test": None if winner.test is None else dict(winner.test),
     }
 
@@ -65,7 +66,8 @@ def winner_document(winner: Winner) -> dict[str, Any]:
 def print_winner(winner: Winner) -> None:
     """The winner and its test, for a person."""
     objective = f"{winner.metric} {short(winner.value)} at epoch {winner.epoch}"
-    print(printable(f"winner: trial {winner.number}, {objective}"))
+    further = "".join(f", {name} {short(value)}" for name, value in winner.further.items())
+    print(printable(f"winner: trial {winner.number}, {objective}{further}"))
     if winner.diagnosis is not None:
         print(f"curves: {short(winner.diagnosis)}")
     if winner.schedule:

@@ -18,7 +18,7 @@ STATES = ("COMPLETE", "PRUNED", "FAILED", "INTERRUPTED", "RUNNING")
 
 
 def show_command(name: str, top: int, *, as_json: bool) -> int:
-    from sweeps.cli.tables import print_table, rank, records
+    from sweeps.cli.tables import print_front, print_table, rank, records
     from sweeps.results import load
 
     results = load(find_run(name).root)
@@ -27,9 +27,13 @@ def show_command(name: str, top: int, *, as_json: bool) -> int:
     if as_json:
         best = None if winner is None else winner_document(winner)
         rows = records(ranked.head(top))
-        print_json("show", {"name": results.spec.name, "states": states, "best": best, "trials": rows})
+        document = {"name": results.spec.name, "states": states, "best": best, "trials": rows}
+        if results.spec.metric.further:
+            document["front"] = records(results.pareto)
+        print_json("show", document)
         return 0
-    print_table(ranked.head(top), results.spec.metric.name)
+    print_table(ranked.head(top), results.spec)
+    print_front(results)
     counts = "  ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))
     print(printable(counts) or "no trials yet")
     if winner is not None:

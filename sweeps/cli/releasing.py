@@ -20,9 +20,9 @@ def test_command(name: str, again: str | None, address: str | None, *, as_json: 
     return 0
 
 
-def export_command(name: str, directory: Path) -> int:
+def export_command(name: str, directory: Path, trial: int | None) -> int:
     from sweeps.results import load
 
-    target = load(find_run(name).root).export(directory)
+    target = load(find_run(name).root).export(directory, trial)
     print(printable(str(target)))
     return 0

@@ -47,7 +47,9 @@ class Spending:
 
     @property
     def best(self) -> tuple[int, float] | None:
-        """(number, objective) of the best COMPLETE trial; of equal ones that which ended first."""
+        """(number, objective) of the best COMPLETE trial that is feasible; of equal ones that which ended
+        first.
+        """
         return self._best
 
     @property
@@ -85,7 +87,7 @@ class Spending:
             self._since_best += 1
 
     def _take_if_best(self, record: TrialRecord) -> bool:
-        if record.state != "COMPLETE" or record.value is None or record.outside:
+        if not record.may_win or record.value is None:
             return False
         if self._best is not None and not is_better(record.value, self._best[1], self._goal):
             return False

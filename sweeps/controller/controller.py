@@ -7,7 +7,6 @@ message that comes twice gets the answer it got before.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,6 +34,7 @@ from sweeps.controller.judge import Judge
 from sweeps.controller.keep import Keeper
 from sweeps.controller.population import policy_of
 from sweeps.controller.proposals import Proposals, inside
+from sweeps.controller.reading import Reading
 from sweeps.controller.resume import Recovery
 from sweeps.controller.safeguards import Safeguards
 from sweeps.controller.verdict import Verdict, bound_losses, verdict_of
@@ -92,7 +92,8 @@ class Controller:
         self._pruner = pruner
         self._judge_curve = Judge(spec, pruner)
         self._policy = policy_of(pruner, spec, paths, store, hand_over)
-        self._keeper = Keeper(spec.keep, spec.metric.goal, paths, shelf or FolderShelf(paths.trials))
+        self._reading = Reading(spec)
+        self._keeper = Keeper(spec.keep, spec.objectives, paths, shelf or FolderShelf(paths.trials))
         self._observers = observers
         self._clock = clock or Clock()
         self._entries = Entries(spec, paths, store, source, self._clock.time)
@@ -124,7 +125,7 @@ class Controller:
             self._proposals.observe(record)
         self._pruner.replay(compared)
         metric = self._spec.metric
-        recovery = Recovery(self._paths, self._store, metric)
+        recovery = Recovery(self._paths, self._store, self._reading)
         for record in [record for record in self.records if not record.ended]:
             caught_up = recovery.catch_up(record)
             if record.state == "RUNNING":
@@ -261,7 +262,7 @@ class Controller:
             return running.last[1]
         self._safeguards.reported(running.record.worker)
         with self._store.transaction():
-            decision = running.stop or self._judge(running.record, epoch, metrics[self._spec.metric.name])
+            decision = running.stop or self._judge(running.record, epoch, metrics)
             running.last = (epoch, decision)
             if isinstance(decision, Stop) and running.stop is None:
                 self._decide(running, decision, epoch)
@@ -269,22 +270,23 @@ class Controller:
         self._emit(EpochReported(self._clock.time(), trial, attempt, epoch, metrics, decision))
         return decision
 
-    def _judge(self, record: TrialRecord, epoch: int, value: float) -> Continue | Stop:
-        metric = self._spec.metric
-        if not math.isfinite(value):
-            record.error = f"{metric.name} must be a finite number, and was {value} at epoch {epoch}"
+    def _judge(self, record: TrialRecord, epoch: int, metrics: Mapping[str, float]) -> Continue | Stop:
+        if wrong := self._reading.wrong(metrics):
+            record.error = f"{wrong} must be a finite number, and was {metrics.get(wrong)} at epoch {epoch}"
             return Stop("nonfinite")
-        record.observe(epoch, value, metric.goal)
+        value, further = self._reading.value(metrics), self._reading.further(metrics)
+        record.observe(epoch, value, self._reading.goal, further)
         self._spending.observe(record)
-        self._store.write_epoch(record.number, epoch, value)
+        self._store.write_epoch(record.number, epoch, value, further)
         decision = self._judge_curve.decide(record, epoch)
         if isinstance(decision, Stop) or epoch >= self._spec.epochs:
             return decision
-        return self._out_of_budget(value) or (Stop("interrupted") if self.interrupted else decision)
+        reached = self._spending.reaches_target(value) and not (further and any(further.excess))
+        return self._out_of_budget(reached) or (Stop("interrupted") if self.interrupted else decision)
 
-    def _out_of_budget(self, value: float) -> Stop | None:
-        """The Stop of a running trial, whose latest objective is ``value``, when the budget is spent."""
-        if self._spending.reaches_target(value):
+    def _out_of_budget(self, reached: bool) -> Stop | None:
+        """The Stop of a running trial that has ``reached`` the target, or when the budget is spent."""
+        if reached:
             return Stop("target")
         if self._spending.spent() or not self._spending.allows_epoch(len(self._running) - 1):
             return Stop(self._policy.out_of_time)

@@ -25,6 +25,7 @@ class Entries:
         self._store = store
         self._source = source
         self._now = now
+        self._watched = spec.watched
         self._distributions = {p.name: distribution(p.domain) for p in spec.space.parameters}
         self._domains = {p.name: p.domain for p in spec.space.parameters}
 
@@ -59,5 +60,6 @@ class Entries:
             goal=self._spec.metric.goal,
             directory=self._paths.trial(record.number).directory,
             pause_at=pause_at,
+            besides=self._watched,
             exploit=exploit,
         )

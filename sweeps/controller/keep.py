@@ -1,14 +1,16 @@
-"""Which checkpoints stay: those of trials that may go on, and the best epochs of the best trials."""
+"""Which checkpoints stay: those of trials that may go on, and the best epochs of the best trials.
+
+Where there are several metrics these are the best by the leading one, and the whole front besides.
+"""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
 
-from sweeps.messages import Goal
 from sweeps.paths import RunPaths
 from sweeps.spec import Keep
-from sweeps.study import TrialRecord
+from sweeps.study import Losses, Objectives, TrialRecord
 from sweeps.trial.handover import Shelf
 
 
@@ -18,18 +20,20 @@ class Keeper:
     What a population hands on is never of an ended trial, so nothing of it is touched here.
     """
 
-    def __init__(self, keep: Keep, goal: Goal, paths: RunPaths, shelf: Shelf) -> None:
+    def __init__(self, keep: Keep, objectives: Objectives, paths: RunPaths, shelf: Shelf) -> None:
         self._keep = keep
-        self._sign = 1.0 if goal == "minimize" else -1.0
+        self._objectives = objectives
         self._paths = paths
         self._shelf = shelf
-        self._top: list[tuple[float, int]] = []  # (objective to minimize, number), as the winner is chosen
+        self._top: list[tuple[Losses, int]] = []  # with the number, as the winner is chosen
+        self._front: dict[int, Losses] = {}
 
     def start(self, records: Sequence[TrialRecord]) -> None:
         """Remove what an earlier run would have removed, and could not, or was to keep."""
         if self._keep.all:
             return
         self._top.clear()
+        self._front.clear()
         for record in records:
             self._rank(record)
         for number in self._shelf.holding():
@@ -41,19 +45,35 @@ class Keeper:
         if self._keep.all:
             return
         beaten = self._rank(record)
-        self._discard(record.number)
-        if beaten is not None:
-            self._discard(beaten)
+        for number in dict.fromkeys([record.number, *beaten]):
+            self._discard(number)
 
-    def _rank(self, record: TrialRecord) -> int | None:
-        """The trial that has to leave the best ones for this one. One outside of an edited space keeps its
+    def _rank(self, record: TrialRecord) -> list[int]:
+        """The trials that have to leave the best ones for this one. One outside of an edited space keeps its
         best epoch, as another edit may take it in again, and does not count.
         """
-        if record.state != "COMPLETE" or record.value is None or record.outside:
-            return None
-        bisect.insort(self._top, (self._sign * record.value, record.number))
-        return self._top.pop()[1] if len(self._top) > self._keep.top else None
+        losses = self._objectives.losses(record) if record.may_win else None
+        if losses is None:
+            return []
+        bisect.insort(self._top, (losses, record.number))
+        beaten = [self._top.pop()[1]] if len(self._top) > self._keep.top else []
+        return beaten + (self._enter_front(record.number, losses) if self._objectives.several else [])
+
+    def _enter_front(self, number: int, losses: Losses) -> list[int]:
+        """The trials that leave the front for this one."""
+        if any(_dominates(other, losses) for other in self._front.values()):
+            return []
+        beaten = [other for other, of in self._front.items() if _dominates(losses, of)]
+        for other in beaten:
+            del self._front[other]
+        self._front[number] = losses
+        return beaten
 
     def _discard(self, number: int, *, but_best: bool = False) -> None:
-        among_best = any(number == best for _, best in self._top)
+        among_best = number in self._front or any(number == best for _, best in self._top)
         self._shelf.discard(self._paths.trial(number), but_best=but_best or among_best)
+
+
+def _dominates(one: Losses, other: Losses) -> bool:
+    """Nowhere worse and somewhere better."""
+    return one != other and all(mine <= its for mine, its in zip(one, other, strict=True))

@@ -40,18 +40,18 @@ class Asha(Halving):
         reduction_factor: int = 3,
         startup_trials: int = 0,
     ) -> None:
-        _check(min_epochs, epochs, reduction_factor, startup_trials)
+        check_halving(min_epochs, epochs, reduction_factor, startup_trials)
         super().__init__(goal, epochs)
         self._reduction_factor = reduction_factor
         self._startup_trials = startup_trials
-        self._ladder = Ladder(min_epochs, reduction_factor, epochs)
+        self._ladder = Ladder(min_epochs, reduction_factor, epochs, Rung)
 
     @property
     def rungs(self) -> list[Rung]:
         """From the lowest to the highest."""
         return self._ladder.rungs
 
-    def ladder(self, trial: int) -> Ladder:
+    def ladder(self, trial: int) -> Ladder[Rung]:
         return self._ladder
 
     def stops(self, rung: Rung, loss: float) -> bool:
@@ -60,7 +60,8 @@ class Asha(Halving):
         return not rung.promotes(loss, self._reduction_factor)
 
 
-def _check(min_epochs: int, epochs: int, reduction_factor: int, startup_trials: int) -> None:
+def check_halving(min_epochs: int, epochs: int, reduction_factor: int, startup_trials: int) -> None:
+    """Raises UsageError for an option of halving that is outside its range."""
     if not 1 <= min_epochs <= epochs:
         raise UsageError(f"min_epochs must be from 1 to the sweep's {epochs} epochs, not {min_epochs}")
     if reduction_factor < 2:

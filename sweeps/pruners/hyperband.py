@@ -64,7 +64,7 @@ class Hyperband(Halving):
         # The logarithm may fall short of a whole number, and Optuna's brackets are counted by it.
         brackets = math.floor(math.log(epochs / min_resource, reduction_factor)) + 1
         firsts = [min_resource * reduction_factor**bracket for bracket in range(brackets)]
-        self._ladders = [Ladder(first, reduction_factor, epochs) for first in firsts]
+        self._ladders = [Ladder(first, reduction_factor, epochs, Rung) for first in firsts]
         halvings = range(brackets - 1, -1, -1)
         sizes = (math.ceil(brackets * reduction_factor**s / (s + 1)) for s in halvings)
         self._bounds = list(accumulate(sizes))
@@ -74,7 +74,7 @@ class Hyperband(Halving):
         drawn = crc32(f"{self._study}_{trial}".encode()) % self._bounds[-1]
         return bisect_right(self._bounds, drawn)
 
-    def ladder(self, trial: int) -> Ladder:
+    def ladder(self, trial: int) -> Ladder[Rung]:
         return self._ladders[self.bracket(trial)]
 
     def stops(self, rung: Rung, loss: float) -> bool:

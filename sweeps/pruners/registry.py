@@ -22,11 +22,13 @@ from sweeps.errors import UsageError
 from sweeps.messages import Goal
 from sweeps.pruners.asha import Asha
 from sweeps.pruners.base import NoPruner, Pruner
+from sweeps.pruners.front import FrontAsha
 from sweeps.pruners.hyperband import Hyperband
 from sweeps.pruners.multifidelity import MultiFidelityPruner
 from sweeps.pruners.optuna import OptunaPruner
 from sweeps.pruners.pbt import Pbt
 from sweeps.pruners.percentile import Median, Percentile
+from sweeps.study.objectives import Objectives
 from sweeps.study.quiet import quiet
 from sweeps.study.record import TrialRecord
 from sweeps.study.store import StudyStore
@@ -36,8 +38,41 @@ from sweeps.surrogate import CurveModel
 _AUTO = {"min_epochs": 2, "reduction_factor": 3, "startup_trials": 4}
 
 
-def _auto(*, goal: Goal, epochs: int) -> Asha:
-    return Asha(goal=goal, epochs=epochs, **(_AUTO | {"min_epochs": min(2, epochs)}))
+def _auto(
+    *,
+    goal: Goal,
+    epochs: int,
+    objectives: Objectives | None = None,
+    records: Sequence[TrialRecord] = (),
+) -> Pruner:
+    """Of several metrics the leading one alone would end the trials that are best by the others."""
+    by = "hypervolume" if objectives is not None and objectives.several else "first"
+    options = _AUTO | {"min_epochs": min(2, epochs)}
+    return _asha(goal=goal, epochs=epochs, by=by, objectives=objectives, records=records, **options)
+
+
+def _asha(
+    *,
+    goal: Goal,
+    epochs: int,
+    min_epochs: int = 1,
+    reduction_factor: int = 3,
+    startup_trials: int = 0,
+    by: str = "first",
+    objectives: Objectives | None = None,
+    records: Sequence[TrialRecord] = (),
+) -> Pruner:
+    """``by`` says what is compared: the first metric, or all of them."""
+    options = {
+        "min_epochs": min_epochs,
+        "reduction_factor": reduction_factor,
+        "startup_trials": startup_trials,
+    }
+    if by == "first":
+        return Asha(goal=goal, epochs=epochs, **options)
+    if by != "hypervolume":
+        raise UsageError(f"by must be first or hypervolume, not {by!r}")
+    return FrontAsha(objectives=objectives or Objectives(goal), records=records, epochs=epochs, **options)
 
 
 def _multifidelity(
@@ -78,11 +113,12 @@ RESERVED = frozenset(
     {"finished", "early_stopping", "target", "budget", "edited", "interrupted", "paused"}
     | {"nonfinite", "stale"}
 )
+_LIVE = frozenset({"objectives", "records"})  # what the sweep gives
 # Ours compare a trial's best so far with others'; Optuna's look at its own curve, at the latest value.
 REGISTRY: Mapping[str, Entry] = {
-    "auto": Entry(_auto),
+    "auto": Entry(_auto, hidden=_LIVE),
     "none": Entry(NoPruner),
-    "asha": Entry(Asha),
+    "asha": Entry(_asha, hidden=_LIVE),
     "median": Entry(Median),
     "percentile": Entry(Percentile),
     "hyperband": Entry(Hyperband, hidden=frozenset({"study"})),
@@ -147,9 +183,10 @@ def build_pruner(
     epochs: int,
     store: StudyStore,
     model: CurveModel,
+    objectives: Objectives,
     search_path: Sequence[Path] = (),
 ) -> Pruner:
     """The pruner of a sweep, which may judge by ``model``; raises as `make_pruner` does."""
-    parts = {"study": store.name, "model": model, "records": store.records}
+    parts = {"study": store.name, "model": model, "records": store.records, "objectives": objectives}
     pruner = make_pruner(name, options, goal=goal, epochs=epochs, search_path=search_path, parts=parts)
     return OptunaPruner(name, pruner, store) if isinstance(pruner, BasePruner) else pruner

@@ -14,11 +14,24 @@ import sys
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from typing import Any, Generic, Protocol, TypeVar
 
 from sweeps.messages import Goal
 from sweeps.study.record import TrialRecord
+
+
+class Milestone(Protocol):
+    """What trials are compared on at one epoch."""
+
+    epoch: int
+
+    def add(self, loss: Any) -> None:
+        """A trial has come to it."""
+
+
+R = TypeVar("R", bound=Milestone)
 
 
 class Rung:
@@ -34,6 +47,9 @@ class Rung:
         self.epoch = epoch
         self.losses = array("d")
 
+    def add(self, loss: float) -> None:
+        insort(self.losses, loss)
+
     def promotes(self, loss: float, reduction_factor: int) -> bool:
         """Whether ``loss`` is in the best 1/reduction_factor; ties count as being in it.
 
@@ -44,22 +60,25 @@ class Rung:
         return bisect_left(self.losses, loss) < places
 
 
-class Ladder:
-    """Rungs at ``first * reduction_factor**k`` epochs, below the last one, and how high each trial stands."""
+class Ladder(Generic[R]):
+    """Rungs at ``first * reduction_factor**k`` epochs, below the last one, and how high each trial stands.
 
-    def __init__(self, first: int, reduction_factor: int, epochs: int) -> None:
-        self.rungs: list[Rung] = []
+    Each is made by ``rung`` of its epoch.
+    """
+
+    def __init__(self, first: int, reduction_factor: int, epochs: int, rung: Callable[[int], R]) -> None:
+        self.rungs: list[R] = []
         while first < epochs:
-            self.rungs.append(Rung(first))
+            self.rungs.append(rung(first))
             first *= reduction_factor
         self._heights: dict[int, int] = {}  # trial -> on how many rungs, from the lowest, it stands
 
-    def climb(self, trial: int, epoch: int, loss: float) -> Sequence[Rung]:
+    def climb(self, trial: int, epoch: int, loss: Any) -> Sequence[R]:
         """Put ``trial`` on the rungs up to ``epoch`` on which it does not stand; returns them."""
         height = self._heights.get(trial, 0)
         top = height
         while top < len(self.rungs) and self.rungs[top].epoch <= epoch:
-            insort(self.rungs[top].losses, loss)
+            self.rungs[top].add(loss)
             top += 1
         if top == height:
             return ()
@@ -81,7 +100,7 @@ class Halving(ABC):
         self._epochs = epochs
 
     @abstractmethod
-    def ladder(self, trial: int) -> Ladder:
+    def ladder(self, trial: int) -> Ladder[Rung]:
         """The rungs that ``trial`` meets."""
 
     @abstractmethod

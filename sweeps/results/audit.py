@@ -13,6 +13,7 @@ import pyarrow.parquet
 from sweeps.paths import RunPaths
 from sweeps.results.curves import Curves
 from sweeps.results.layout import Layout
+from sweeps.results.pareto import front_table
 from sweeps.results.seal import is_broken
 from sweeps.results.tables import schemas
 from sweeps.results.writer import build_tables, csv_bytes, journal_stamp, read_cached
@@ -41,6 +42,7 @@ def unreadable_tables(paths: RunPaths) -> Iterator[str]:
         paths.trials_parquet: _read_parquet,
         paths.epochs_parquet: _read_parquet,
         paths.trials_csv: _read_csv,
+        paths.pareto_csv: _read_csv,
     }
     for path, read in readers.items():
         try:
@@ -75,10 +77,17 @@ def differing_tables(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRe
         *_differences(paths.trials_parquet, trials, built_trials, ended),
         *_differences(paths.epochs_parquet, epochs, built_epochs, ended),
     ]
-    whole = len(ended) == len(records)
-    if whole and paths.trials_csv.exists() and paths.trials_csv.read_bytes() != csv_bytes(built_trials):
-        lines.append(f"{paths.trials_csv.name} differs from the trials of the study")
+    if len(ended) == len(records):
+        lines += _differing_csv(paths.trials_csv, built_trials)
+        if spec.metric.further:
+            lines += _differing_csv(paths.pareto_csv, front_table(built_trials, Layout.of(spec)))
     return lines
+
+
+def _differing_csv(path: Path, built: pa.Table) -> list[str]:
+    if not path.exists() or path.read_bytes() == csv_bytes(built):
+        return []
+    return [f"{path.name} differs from the trials of the study"]
 
 
 def _differences(path: Path, found: pa.Table, built: pa.Table, ended: set[int]) -> Iterator[str]:

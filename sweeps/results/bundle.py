@@ -59,6 +59,7 @@ def write_descriptions(best: BestPaths, spec: SweepSpec, winner: Winner, exporte
         "sweep": spec.name,
         "trial": winner.number,
         "objective": {"name": winner.metric, "goal": spec.metric.goal, "value": winner.value},
+        **({"further": dict(winner.further)} if winner.further else {}),
         "best_epoch": winner.epoch,
         "metrics": strict(dict(metrics_at(winner))),
         "export": list(exported.files),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sweeps.messages import Goal
 from sweeps.space import Choice, Domain, Float
+from sweeps.study.objectives import Objectives
 from sweeps.study.record import TrialRecord
 
 if TYPE_CHECKING:
@@ -55,11 +56,23 @@ class Layout:
     metric: str
     goal: Goal
     parameters: tuple[TypedColumn, ...] = ()
+    further: Mapping[str, Goal] = field(default_factory=dict)  # of the objectives besides the leading one
+    constrained: bool = False  # whether there are constraints on metrics
 
     @classmethod
     def of(cls, spec: SweepSpec) -> Layout:
         columns = tuple(parameter_column(p.name, p.domain) for p in spec.space.parameters)
-        return cls(spec.metric.name, spec.metric.goal, columns)
+        constrained = bool(spec.metric_constraints)
+        return cls(spec.metric.name, spec.metric.goal, columns, spec.objectives.further, constrained)
+
+    @property
+    def objectives(self) -> Objectives:
+        return Objectives(self.goal, self.further)
+
+    @property
+    def goals(self) -> Mapping[str, Goal]:
+        """Of every objective, by name, the leading one first."""
+        return {self.metric: self.goal, **self.further}
 
     def columns(self, records: Sequence[TrialRecord]) -> list[TypedColumn]:
         """The parameters' columns, wide enough for trials outside the space; parameters that only these have
@@ -73,8 +86,8 @@ class Layout:
         return [*own, *(typed_column("params", name, values) for name, values in outside.items())]
 
     def order(self, metrics: Iterable[str]) -> list[str]:
-        """The metrics' columns: the objective first, then by name, whichever trial reported them first."""
-        return sorted({self.metric, *metrics}, key=lambda name: (name != self.metric, name))
+        """The metrics' columns: the objectives first, then by name, whichever trial reported them first."""
+        return [*self.goals, *sorted(set(metrics) - self.goals.keys())]
 
 
 def parameter_column(name: str, domain: Domain) -> TypedColumn:

@@ -21,8 +21,9 @@ from sweeps.results.frames import to_frame
 from sweeps.results.layout import Layout
 from sweeps.results.lineage import lineage_frame
 from sweeps.results.model import load_model
+from sweeps.results.pareto import front_columns
 from sweeps.results.tables import schemas
-from sweeps.results.winner import Winner, find_winner
+from sweeps.results.winner import Winner, find_trial, find_winner
 from sweeps.results.writer import build_tables, journal_stamp, read_cached
 from sweeps.spec import SweepSpec, load_resolved
 from sweeps.study import TrialRecord, is_locked, read_reason, read_records
@@ -105,9 +106,21 @@ class Results:
         """
         return lineage_frame(self._records)
 
+    @property
+    def pareto(self) -> pd.DataFrame:
+        """The front: the trials that no other one beats in every objective, the best by the leading metric
+        first. Of one metric these are the best ones.
+
+        Columns: number, best.X of every objective X, best_epoch, epochs, seconds, params.*
+        """
+        layout, trials = Layout.of(self.spec), self.trials
+        columns = front_columns(layout, [*trials.columns])
+        numbers = [record.number for record in self.spec.objectives.front(self._records)]
+        return trials.set_index("number", drop=False).loc[numbers, columns].reset_index(drop=True)
+
     @cached_property
     def best(self) -> Winner:
-        """The best COMPLETE trial so far.
+        """The best COMPLETE trial so far; of several metrics that of `pareto` which is best by the first.
 
         Raises:
             NoUsableTrialError: there is none.
@@ -127,8 +140,9 @@ class Results:
         """
         return load_model(self._paths, self.spec, self.best, build)
 
-    def export(self, directory: str | Path) -> Path:
-        """Put the winner's bundle (model.safetensors, config.json, ...) into a new ``directory``.
+    def export(self, directory: str | Path, trial: int | None = None) -> Path:
+        """Put the winner's bundle (model.safetensors, config.json, ...) into a new ``directory``, or that of
+        another COMPLETE ``trial``, such as one of `pareto`.
 
         It is a copy of ``best/``, or is made from the winner's checkpoint where ``best/`` is not there yet or
         holds an earlier winner; ``test.json`` is part of it only if the winner was tested.
@@ -137,13 +151,15 @@ class Results:
             NoUsableTrialError: no trial is COMPLETE.
             RefusedError: ``directory`` exists and is not empty.
             DiskFullError, UsageError: it cannot be written to.
+            UsageError: ``trial`` is not COMPLETE.
+            CheckpointError: its checkpoint was not kept, or is damaged.
         """
         target = Path(directory).absolute()
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise RefusedError(
                 f"{directory}: export writes into a new folder only, and this has content: name another"
             )
-        best = self.best
+        best = self.best if trial is None else find_trial(self._paths, self.spec, self._records, trial)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))

@@ -62,7 +62,9 @@ def trials_table(
     ``info.X`` where a trial did not record X; its type follows from what the trials recorded.
     ``diagnosis`` is missing while a trial runs, and where its curves tell too little. ``source`` is the
     beginning of the sha256 of the training function's source that the trial was started under. ``outside``
-    trials are those that an edited space contains no more.
+    trials are those that an edited space contains no more. Where there are constraints on metrics,
+    ``feasible`` says whether the best epoch holds them; where there are several metrics, ``front`` whether no
+    other trial dominates this one.
     """
     fields: list[tuple[pa.Field, pa.Array]] = [
         _column("number", pa.int64(), [r.number for r in records]),
@@ -86,10 +88,23 @@ def trials_table(
         _column("attempt", pa.int64(), [r.attempt for r in records]),
         _column("source", pa.string(), [r.source[:_HASH] or None for r in records]),
         _column("outside", pa.bool_(), [r.outside for r in records]),
+        *_standing(records, layout),
         _column("error", pa.string(), [r.error for r in records]),
     ]
     schema = pa.schema([field for field, _ in fields])
     return described(pa.Table.from_arrays([values for _, values in fields], schema=schema))
+
+
+def _standing(records: Sequence[TrialRecord], layout: Layout) -> list[tuple[pa.Field, pa.Array]]:
+    """What there is to say of a trial among others besides its leading metric."""
+    columns = []
+    if layout.constrained:
+        feasible = [None if r.best_epoch is None else r.feasible for r in records]
+        columns.append(_column("feasible", pa.bool_(), feasible))
+    if layout.further:
+        front = {record.number for record in layout.objectives.front(records)}
+        columns.append(_column("front", pa.bool_(), [r.number in front for r in records]))
+    return columns
 
 
 def _fact_columns(facts: Sequence[Mapping[str, Fact]]) -> list[tuple[pa.Field, pa.Array]]:
@@ -127,7 +142,7 @@ def _scattered(size: int, index: npt.NDArray[np.intp], values: Floats) -> Floats
     return column
 
 
-def _column(name: str, kind: pa.DataType, values: list[object]) -> tuple[pa.Field, pa.Array]:
+def _column(name: str, kind: pa.DataType, values: Sequence[object]) -> tuple[pa.Field, pa.Array]:
     return pa.field(name, kind), pa.array(values, kind)
 
 

@@ -1,14 +1,15 @@
-"""The winner of a sweep: its best COMPLETE trial."""
+"""The winner of a sweep: its best COMPLETE trial, of several metrics by the leading one."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sweeps.errors import NoUsableTrialError
+from sweeps.errors import NoUsableTrialError, UsageError
 from sweeps.messages import Goal, State
 from sweeps.paths import BestPaths, RunPaths
 from sweeps.results.choices import read_choice
@@ -16,15 +17,19 @@ from sweeps.results.curves import known_epochs
 from sweeps.results.lineage import Segment, schedule
 from sweeps.results.notes import note_of
 from sweeps.results.strict import with_numbers
+from sweeps.study.objectives import Objectives
 from sweeps.study.record import TrialRecord
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
 
 
+_NONE: Mapping[str, Goal] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """The best COMPLETE trial, at its best epoch."""
+    """The best COMPLETE trial, or another one that was asked for, at its best epoch."""
 
     number: int
     attempt: int  # the one that completed
@@ -36,21 +41,23 @@ class Winner:
     directory: Path  # the trial's folder
     test: Mapping[str, Any] | None = None  # what the test function returned; None until it was tested
     diagnosis: str | None = None  # what its curves say, see sweeps.results.diagnosis; None if too little
+    further: Mapping[str, float] = field(default_factory=dict)  # the objectives besides `metric`, by name
     schedule: Sequence[Segment] = ()  # of a population: the configurations that led to `epoch`, from 1 on
 
 
-def choose(records: Sequence[TrialRecord], goal: Goal) -> TrialRecord:
-    """The best COMPLETE trial inside the space; of equal ones that with the lowest number.
+def choose(records: Sequence[TrialRecord], goal: Goal, further: Mapping[str, Goal] = _NONE) -> TrialRecord:
+    """The best COMPLETE trial inside the space that holds the constraints on metrics.
+
+    Of equal ones that which is better by the ``further`` objectives, in their order, so that it is on the
+    front; at last that with the lowest number.
 
     Raises:
         NoUsableTrialError: there is none.
     """
-    sign = 1.0 if goal == "minimize" else -1.0
-    complete = [r for r in records if r.state == "COMPLETE" and not r.outside]
-    usable = [(sign * r.value, r.number, r) for r in complete if r.value is not None]
+    usable = Objectives(goal, further).usable(records)
     if not usable:
         raise NoUsableTrialError(_nothing_to_choose(records))
-    return min(usable)[2]
+    return usable[0][2]
 
 
 def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]) -> Winner:
@@ -59,7 +66,29 @@ def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]
     Raises:
         NoUsableTrialError: no trial is COMPLETE.
     """
-    record = choose(records, spec.metric.goal)
+    return described(paths, spec, records, choose(records, spec.metric.goal, spec.objectives.further))
+
+
+def find_trial(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord], number: int) -> Winner:
+    """Trial ``number`` in the winner's place, with all that is known of it.
+
+    Raises:
+        UsageError: there is no such COMPLETE trial.
+    """
+    record = next((record for record in records if record.number == number), None)
+    if record is None or record.state != "COMPLETE" or record.best_epoch is None:
+        found = "there is none of that number" if record is None else f"it is {record.state}"
+        raise UsageError(
+            f"trial {number} must be COMPLETE, and {found}: choose one from `sweep show`, or leave the "
+            "number out for the winner"
+        )
+    return described(paths, spec, records, record)
+
+
+def described(
+    paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord], record: TrialRecord
+) -> Winner:
+    """All that is known of one of ``records``, which is COMPLETE."""
     assert record.value is not None and record.best_epoch is not None  # COMPLETE trials have both
     trial = paths.trial(record.number)
     metric, params = spec.metric, record.params_at(record.best_epoch)
@@ -75,8 +104,14 @@ def find_winner(paths: RunPaths, spec: SweepSpec, records: Sequence[TrialRecord]
         directory=trial.directory,
         test=tested(paths.best, record.number),
         diagnosis=note_of(trial, record, known_epochs(trial, record), metric.name, metric.goal).diagnosis,
+        further=_further(record, spec.objectives),
         schedule=schedule(records, record.number, record.best_epoch) if of_population else (),
     )
+
+
+def _further(record: TrialRecord, objectives: Objectives) -> Mapping[str, float]:
+    values = objectives.values(record) or []
+    return dict(zip(objectives.further, values[1:], strict=False))
 
 
 def tested(best: BestPaths, number: int) -> Mapping[str, Any] | None:
@@ -99,12 +134,17 @@ def _nothing_to_choose(records: Sequence[TrialRecord]) -> str:
     counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no trial at all"
     if len(inside) < len(records):
         counted += f", and {len(records) - len(inside)} outside of the edited space"
-    return f"the winner must be a COMPLETE trial, and there is none ({counted}): {_remedy(inside, states)}"
+    must = "be a COMPLETE trial"
+    if "COMPLETE" in states:
+        must += " that holds the metric_constraints"
+    return f"the winner must {must}, and there is none ({counted}): {_remedy(inside, states)}"
 
 
 def _remedy(records: Sequence[TrialRecord], states: Mapping[State, int]) -> str:
     if not records or "RUNNING" in states or "INTERRUPTED" in states:
         return "let the sweep go on, with `sweep resume`, and a larger budget.wall where that has ended it"
+    if "COMPLETE" in states:
+        return "loosen metric_constraints in a new sweep, or go on with a larger budget"
     failed = next((record for record in records if record.state == "FAILED"), None)
     if failed is None and all(record.stop_reason == "budget" for record in records):
         return "budget.wall must leave at least one trial the time to end: raise it"

@@ -15,6 +15,8 @@ from sweeps.paths import RunPaths, replace_file
 from sweeps.results.csv_cells import safe_table
 from sweeps.results.curves import Curves
 from sweeps.results.layout import Layout
+from sweeps.results.pareto import front_table
+from sweeps.results.scatter import pareto_svg
 from sweeps.results.seal import sealed
 from sweeps.results.tables import described, epochs_table, fits, trials_table
 from sweeps.study.record import TrialRecord
@@ -28,7 +30,8 @@ _LEAST_RECORD = 20  # bytes of the journal that a row stands for, at the very le
 
 
 class TableWriter:
-    """Keeps ``trials.parquet``, ``trials.csv`` and ``epochs.parquet`` of a running sweep near its study.
+    """Keeps ``trials.parquet``, ``trials.csv`` and ``epochs.parquet`` of a running sweep near its study, and
+    where there are several metrics ``pareto.csv`` and ``pareto.svg``.
 
     A ``stamp`` is any integer that grows with the study, such as its journal's length in bytes, taken before
     the records are read; the same stamp means the same content.
@@ -52,11 +55,15 @@ class TableWriter:
         return True
 
     def write(self, records: Sequence[TrialRecord], stamp: int | None) -> None:
-        """Write all three files. ``records`` are all trials of the sweep, by number."""
+        """Write all files. ``records`` are all trials of the sweep, by number."""
         begun = time.monotonic()
         trials, epochs = build_tables(records, self._curves, self._layout)
         replace_file(self._paths.epochs_parquet, _parquet(epochs, stamp))
         replace_file(self._paths.trials_csv, csv_bytes(trials))
+        if self._layout.further:
+            front = front_table(trials, self._layout)
+            replace_file(self._paths.pareto_csv, csv_bytes(front))
+            replace_file(self._paths.pareto_svg, pareto_svg(trials, self._layout).encode())
         replace_file(self._paths.trials_parquet, _parquet(trials, stamp))
         now = time.monotonic()
         self._due = now + max(self._interval, _REST * (now - begun))

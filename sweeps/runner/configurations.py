@@ -112,7 +112,7 @@ def check_curves(spec: SweepSpec, places: tuple[Path, ...]) -> None:
                     f"curves: {spec.curves} must give the learning curve of every configuration, and raised "
                     f"{type(error).__qualname__}: {error} (for {shown})"
                 ) from error
-        checked(curve, spec.metric.name, spec.epochs)
+        checked(curve, spec.metric.name, spec.epochs, spec.watched)
 
 
 def _is_defined(target: str, places: tuple[Path, ...]) -> bool:

@@ -105,7 +105,7 @@ def apply_edit(paths: RunPaths, manifest: Manifest, edit: Edit) -> tuple[Manifes
     write_edited(
         paths,
         before.name,
-        before.metric.goal,
+        before.objectives,
         after.space,
         url=before.storage,
         journal=staged.journal,

@@ -18,7 +18,8 @@ from sweeps.study import StudyStore
 def open_study(run: Run, stack: ExitStack) -> StudyStore:
     """The folder's study, to be written."""
     spec = run.spec
-    store = StudyStore.open(run.paths, spec.name, spec.metric.goal, spec.storage)
+    objectives = spec.objectives
+    store = StudyStore.open(run.paths, spec.name, objectives.goal, spec.storage, objectives.further)
     store.eager = not spec.simulated
     stack.callback(store.close)
     return store

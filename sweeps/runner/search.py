@@ -32,6 +32,7 @@ def build_search(
         model=model,
         search_path=search_path,
         infeasible=spec.infeasible,
+        one_metric=not spec.metric.further and not spec.metric_constraints,
     )
     pruner = build_pruner(
         spec.pruner.name,
@@ -40,6 +41,7 @@ def build_search(
         epochs=spec.epochs,
         store=store,
         model=model,
+        objectives=spec.objectives,
         search_path=search_path,
     )
     return sampler, pruner

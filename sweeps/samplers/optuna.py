@@ -16,12 +16,12 @@ from optuna.distributions import BaseDistribution
 from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.samplers.base import Draw, Proposal, Sampler
 from sweeps.samplers.cma_state import StoredTrials, without_pickles
 from sweeps.samplers.native import given_or
+from sweeps.samplers.shown import ShownTrials
 from sweeps.seeding import derive
 from sweeps.space import Parameter, Space, Value
 from sweeps.space.distributions import distribution, from_optuna, to_optuna
@@ -58,7 +58,8 @@ class OptunaSampler(Sampler):
 
     def _sample(self, sampler: BaseSampler, draw: Draw) -> Proposal:
         trial = _trial_aside(draw.number)
-        storage = _StorageAside(self._store.storage, trial, self._stored, self._infeasible)
+        shown = ShownTrials(self._store.records, self._stored, self._infeasible)
+        storage = _StorageAside(self._store.storage, trial, shown)
         study = optuna.study.Study(self._store.name, cast(BaseStorage, storage), sampler, NopPruner())
         sampler.before_trial(study, trial)
         relative_space = sampler.infer_relative_search_space(study, trial)
@@ -102,19 +103,12 @@ def _trial_aside(number: int) -> FrozenTrial:
 
 
 class _StorageAside:
-    """The study's storage as it is, but for one trial that only this object knows, and for infeasible ones.
+    """The study's storage, with one trial besides that only this object knows, and the others as `shown`."""
 
-    Optuna's samplers do not look at failed trials, and would propose an infeasible configuration's
-    neighbours for ever: to them these trials are COMPLETE, with the worst objective there is.
-    """
-
-    def __init__(
-        self, storage: BaseStorage, trial: FrozenTrial, stored: StoredTrials, infeasible: Collection[str]
-    ) -> None:
+    def __init__(self, storage: BaseStorage, trial: FrozenTrial, shown: ShownTrials) -> None:
         self._storage = storage
         self._trial = trial
-        self._stored = stored
-        self._infeasible = infeasible
+        self._shown = shown
         self.captured: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -131,41 +125,12 @@ class _StorageAside:
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         stored = self._storage.get_all_trials(study_id, deepcopy=False)
-        maximize = self._storage.get_study_directions(study_id) == [StudyDirection.MAXIMIZE]
-        trials = _with_worst(
-            [self._stored.seen(trial) for trial in stored], self._infeasible, min if maximize else max
-        )
+        trials = self._shown.all(stored, self._storage.get_study_directions(study_id))
         wanted = [trial for trial in trials if states is None or trial.state in states]
         return copy.deepcopy(wanted) if deepcopy else wanted
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        return self._trial if trial_id == _ASIDE else self._stored.seen(self._storage.get_trial(trial_id))
+        return self._trial if trial_id == _ASIDE else self._shown.one(self._storage.get_trial(trial_id))
 
     def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
         return self.get_trial(trial_id).system_attrs
-
-
-def _with_worst(
-    trials: list[FrozenTrial], infeasible: Collection[str], worst_of: Callable[[list[float]], float]
-) -> list[FrozenTrial]:
-    """``trials``, the infeasible among them as COMPLETE, once there is an objective to give them."""
-    marked = [trial.state == TrialState.FAIL and _reason(trial) in infeasible for trial in trials]
-    values = [float(t.values[0]) for t in trials if t.state == TrialState.COMPLETE and t.values]
-    if not values or not any(marked):
-        return trials
-    worst = worst_of(values)
-    return [_completed(t, worst) if mark else t for t, mark in zip(trials, marked, strict=True)]
-
-
-def _reason(trial: FrozenTrial) -> str | None:
-    """What it failed of; None outside of an edited space, of which there is nothing to learn."""
-    if trial.user_attrs.get("outside", False):
-        return None
-    reason: str | None = trial.user_attrs["sweeps"]["stop_reason"]
-    return reason
-
-
-def _completed(trial: FrozenTrial, value: float) -> FrozenTrial:
-    shown = copy.copy(trial)
-    shown.state, shown.value = TrialState.COMPLETE, value
-    return shown

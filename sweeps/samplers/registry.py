@@ -55,7 +55,11 @@ def _tpe(
     group: bool = False,
     constant_liar: bool | None = None,
 ) -> BaseSampler:
-    """Optuna's TPE; running trials count as bad ones (constant liar) as soon as several run at once."""
+    """Optuna's TPE; running trials count as bad ones (constant liar) as soon as several run at once.
+
+    Of several objectives it takes the better trials by front, and within one by hypervolume: Ozaki et al.,
+    "Multiobjective Tree-Structured Parzen Estimator", JAIR 73, 2022.
+    """
     _at_least("n_startup_trials", n_startup_trials, 0)
     _at_least("n_ei_candidates", n_ei_candidates, 1)
     return optuna.samplers.TPESampler(
@@ -111,6 +115,7 @@ _NATIVE: Mapping[str, tuple[Entry, Callable[..., Sampler]]] = {
 }
 _OPTUNA: Mapping[str, Entry] = {
     "tpe": Entry(_tpe),
+    "motpe": Entry(_tpe),  # the name that TPE went by where it had several objectives
     "cmaes": Entry(_cmaes),
     "gp": Entry(optuna.samplers.GPSampler, frozenset(_OBJECTS)),
     "nsga2": Entry(
@@ -120,6 +125,8 @@ _OPTUNA: Mapping[str, Entry] = {
     ),
 }
 AUTO = "random"  # until a benchmark chooses: TPE with a halving pruner was measured worse
+AUTO_FRONT = "tpe"  # for several metrics, or constraints on them
+ONE_METRIC = frozenset({"cmaes", "multifidelity"})  # these learn from the leading metric alone
 REGISTRY: Mapping[str, Entry] = {
     "auto": Entry(_none),
     "multifidelity": Entry(_multifidelity),
@@ -171,13 +178,16 @@ def build_sampler(
     model: CurveModel,
     search_path: Sequence[Path] = (),
     infeasible: Collection[str] = (),
+    one_metric: bool = True,
 ) -> Sampler:
     """The sampler of a sweep. An option ``seed`` replaces the sweep's; ``parallel``: several trials at once;
-    ``model``: what a sampler learns with; ``infeasible``: kinds of failures that Optuna's are told of.
+    ``model``: what a sampler learns with; ``infeasible``: kinds of failures that Optuna's are told of;
+    ``one_metric``: there is one, without constraints on what is reported.
 
     Raises as `check_sampler` does.
     """
-    name = AUTO if name == "auto" else name
+    if name == "auto":
+        name = AUTO if one_metric else AUTO_FRONT
     seed = options.get("seed", seed)
     rest = _without_seed(options)
     if name == "multifidelity":

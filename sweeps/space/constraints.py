@@ -26,6 +26,7 @@ from sweeps.space.values import Params, Value
 from sweeps.space.wording import show
 
 LONGEST = 500
+_EXAMPLE = "batch_size * width <= 4096"
 
 _SLIPS = (
     (re.compile(r"&&"), "&&", "and"),
@@ -58,28 +59,35 @@ class Constraint:
         return self.source
 
 
-def parse_constraint(source: str, possible: Mapping[str, tuple[Value, ...]]) -> Constraint:
+def parse_constraint(
+    source: str,
+    possible: Mapping[str, tuple[Value, ...]],
+    *,
+    of: str = "parameter",
+    example: str = _EXAMPLE,
+) -> Constraint:
     """The constraint written in ``source``, at most 500 characters.
 
     ``possible`` gives every name with values that show its kinds: all of them for a choice or a fixed
-    value, any two for a range.
+    value, any two for a range. ``of`` and ``example`` are for messages: what is named, and how.
 
     Raises:
         ConstraintError: it cannot be read, uses an unknown name, or can never be evaluated.
     """
     line = source.strip()
     compiler = Compiler(line, possible)
-    term = compiler.compile(_parse(line))
+    term = compiler.compile(parse_expression(line, example))
     if not term.kinds & BOOL:
         raise ConstraintError(
             f"must be a comparison ({show(source)}): write what has to hold, such as `a <= b`"
         )
     if not compiler.names:
-        raise ConstraintError(f"names no parameter ({show(source)}): remove it")
+        raise ConstraintError(f"names no {of} ({show(source)}): remove it")
     return Constraint(source, frozenset(compiler.names), term.evaluate)
 
 
-def _parse(source: str) -> ast.expr:
+def parse_expression(source: str, example: str) -> ast.expr:
+    """``source`` parsed, nothing in it checked; raises ConstraintError where it is no expression."""
     if len(source) > LONGEST:
         raise ConstraintError(f"must be at most {LONGEST} characters long ({len(source)}): split it in two")
     try:
@@ -88,12 +96,12 @@ def _parse(source: str) -> ast.expr:
         column = getattr(error, "offset", None)
         near = f" near character {column}" if column else ""
         raise ConstraintError(
-            f"cannot be read as an expression{near} ({show(source)}){_hint(source)}"
+            f"cannot be read as an expression{near} ({show(source)}){_hint(source, example)}"
         ) from error
 
 
-def _hint(source: str) -> str:
+def _hint(source: str, example: str) -> str:
     for pattern, written, meant in _SLIPS:
         if pattern.search(source):
             return f': write "{meant}" for "{written}"'
-    return ": write it such as `batch_size * width <= 4096`"
+    return f": write it such as `{example}`"

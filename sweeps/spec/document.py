@@ -9,7 +9,7 @@ import yaml
 
 from sweeps.space import Choice, Parameter, Params, Space
 from sweeps.space.wording import flow
-from sweeps.spec.model import Component, Section, Settings
+from sweeps.spec.model import Component, Metric, Section, Settings
 from sweeps.spec.scalars import format_duration, meant_by
 
 _DURATIONS = {
@@ -26,6 +26,7 @@ _ORDER = (
     "train",
     "test",
     "metric",
+    "metric_constraints",
     "epochs",
     "fixed",
     "parameters",
@@ -70,6 +71,9 @@ def _written(path: tuple[str, ...], value: Any) -> Any:
     if isinstance(value, Component):
         options = {name: _written((), option) for name, option in value.options.items()}
         return {"name": value.name, **options} if options else value.name
+    if isinstance(value, Metric):
+        written = [{"name": each.name, "goal": each.goal} for each in (value, *value.further)]
+        return written if value.further else written[0]
     if isinstance(value, Section):
         return {name: _written((*path, name), getattr(value, name)) for name in type(value).model_fields}
     if path in _DURATIONS and value is not None:

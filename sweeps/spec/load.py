@@ -16,6 +16,7 @@ from sweeps.space.wording import did_you_mean, listed, nearest, show
 from sweeps.spec.components import KINDS, read_component
 from sweeps.spec.distributed import settle_ranks
 from sweeps.spec.enqueue import read_enqueue
+from sweeps.spec.metric import check_limits, check_objectives, read_metrics
 from sweeps.spec.model import Component, Settings
 from sweeps.spec.overrides import apply_overrides
 from sweeps.spec.parameters import Group, ParametersReader, read_constraints, read_fixed
@@ -76,13 +77,26 @@ def _check(
         component = read_component(kind, plain.pop(kind), reporter) if kind in plain else None
         if component is not None:
             plain[kind] = component
+    metrics = _read_metric(plain, reporter)
     settings = _settings(plain, reporter)
     space, enqueue = _read_space(data, reporter)
     if space is not None:
         _check_together(plain, space, reporter)
+    if space is not None and settings is not None and metrics:
+        check_objectives(settings, space, reporter)
     if problems or settings is None or space is None:
         return None
     return settings, space, enqueue
+
+
+def _read_metric(plain: dict[str, Any], reporter: Reporter) -> bool:
+    """Read a list of metrics in its place; whether there is no problem with it."""
+    if not isinstance(plain.get("metric"), list):
+        return reporter.knows(("metric",))
+    metric = read_metrics(plain.pop("metric"), reporter)
+    if metric is not None:
+        plain["metric"] = metric
+    return metric is not None
 
 
 def _known_keys(data: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -127,6 +141,7 @@ def _settings(plain: dict[str, Any], reporter: Reporter) -> Settings | None:
             "engine: simulated needs learning curves, such as curves: my_curves:factory (docs/simulation.md)"
         )
         reporter.value(("curves",), f"is missing: {rule}")
+    check_limits(settings, reporter)
     return settle_ranks(settings, reporter)
 
 

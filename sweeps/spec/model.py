@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from sweeps.messages import Goal
@@ -112,13 +113,19 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Metric(Section):
-    """The objective: a name that the training function reports, and its better direction."""
+class Objective(Section):
+    """A name that the training function reports, and its better direction."""
 
     name: str = Field(
         min_length=1, description="a metric that the training function reports, such as val_loss"
     )
     goal: Goal = Field(description="minimize or maximize")
+
+
+class Metric(Objective):
+    """The leading objective. In the YAML it is the first of a list where there are ``further`` ones."""
+
+    further: SkipJsonSchema[tuple[Objective, ...]] = ()
 
 
 class Component(Section):
@@ -248,6 +255,11 @@ class Settings(Section):
         default=None, pattern=_TARGET, description="the test function, run once, on the winner"
     )
     metric: Metric = Field(default=Metric(name="val_loss", goal="minimize"), description="the objective")
+    metric_constraints: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="what has to hold of the metrics at a trial's best epoch, such as latency <= 50",
+    )
     epochs: int = Field(ge=1, description="the most epochs a trial may train")
     sampler: Annotated[Component, WithJsonSchema(_COMPONENT_SCHEMA)] = Field(
         default=Component(name="auto"), description="what proposes configurations"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sweeps.spec.components import KINDS
+from sweeps.spec.metric import MOST_METRICS
 from sweeps.spec.model import Settings
 
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
@@ -54,6 +55,14 @@ _PARAMETERS: dict[str, Any] = {
     "additionalProperties": {"anyOf": [_RANGE, _CHOICE, _GROUP]},
 }
 
+_SEVERAL: dict[str, Any] = {
+    "type": "array",
+    "description": "several objectives, the leading one first; a bare name is minimized",
+    "minItems": 2,
+    "maxItems": MOST_METRICS,
+    "items": {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/Metric"}]},
+}
+
 
 def json_schema() -> dict[str, Any]:
     """A JSON schema (draft 2020-12) of what `load_spec` accepts, as far as a schema can say it."""
@@ -76,6 +85,8 @@ def json_schema() -> dict[str, Any]:
             "description": "configurations to run first",
         },
     }
+    metric = schema["properties"]["metric"]
+    metric["anyOf"] = [{"$ref": metric.pop("$ref")}, _SEVERAL]
     schema["properties"]["distributed"]["anyOf"].append({"const": "ddp"})
     breaker = schema["properties"]["breaker"]
     breaker["anyOf"] = [{"$ref": breaker.pop("$ref")}, {"type": "null"}]

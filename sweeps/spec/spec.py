@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
 from sweeps.space import Params, Space
+from sweeps.space.limits import Limit, parse_limit
 from sweeps.spec.document import differences, to_document, to_yaml
 from sweeps.spec.model import Settings
+
+if TYPE_CHECKING:
+    from sweeps.study import Objectives
 
 
 class SweepSpec(Settings):
@@ -38,6 +42,24 @@ class SweepSpec(Settings):
     def code(self) -> str:
         """The function that decides what its trials report: training, or a simulation's curves."""
         return self.curves if self.simulated and self.curves is not None else self.train
+
+    @property
+    def objectives(self) -> Objectives:
+        """What trials are compared by."""
+        from sweeps.study import Objectives  # it needs Optuna, which `import sweeps.spec` must not
+
+        return Objectives(self.metric.goal, {each.name: each.goal for each in self.metric.further})
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What has to hold of a trial's metrics."""
+        return tuple(map(parse_limit, self.metric_constraints))
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The metrics besides the leading one that every report must hold."""
+        named = sorted({name for limit in self.limits for name in limit.names} - {self.metric.name})
+        return tuple(dict.fromkeys([*self.objectives.further, *named]))
 
     @property
     def final_test(self) -> str | None:

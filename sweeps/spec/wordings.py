@@ -17,6 +17,7 @@ from sweeps.urls import mask_password
 
 _EXAMPLES: Mapping[KeyPath, str] = {
     ("metric",): "{name: val_loss, goal: minimize}",
+    ("metric_constraints",): '["latency <= 50"]',
     ("early_stopping",): "{patience: 5}",
     ("budget",): "{trials: 100}",
     ("resources",): "{cpus: 1}",
@@ -42,11 +43,13 @@ _PASSWORDS: Mapping[KeyPath, str] = {
 }
 
 
-def report_findings(error: ValidationError, reporter: Reporter) -> None:
-    """Report every finding of ``error`` at its key path."""
+def report_findings(
+    error: ValidationError, reporter: Reporter, at: KeyPath = (), section: KeyPath = ()
+) -> None:
+    """Report every finding of ``error`` at its key path, below ``at``, in the words of ``section``."""
     for finding in error.errors():
         path = finding["loc"]
-        reporter.value(path, _message(finding, path))
+        reporter.value((*at, *path), _message(finding, (*section, *path)))
 
 
 def sections() -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -55,7 +58,7 @@ def sections() -> dict[tuple[str, ...], tuple[str, ...]]:
     for name in Settings.model_fields:
         section = _section(name)
         if section is not None and name not in ("sampler", "pruner"):
-            found[(name,)] = tuple(section.model_fields)
+            found[(name,)] = tuple(key for key in section.model_fields if key != "further")
     return found
 
 
@@ -146,6 +149,8 @@ ELSEWHERE = {
     "max_concurrent_trials": "workers",
     "n_jobs": "workers",
     "direction": "metric: {name: ..., goal: ...}",
+    "directions": "metric: [{name: ..., goal: ...}, ...]",
+    "metrics": "metric: [{name: ..., goal: ...}, ...]",
     "search_space": "parameters",
     "config": "fixed",
 }

@@ -3,8 +3,9 @@
 from sweeps.study.generations import Descent, Generation
 from sweeps.study.history import TimeStep, TrialStep, read_history
 from sweeps.study.lock import RunLock, is_locked
+from sweeps.study.objectives import Losses, Objectives
 from sweeps.study.reader import STOPPED, as_shown, read_end, read_reason, read_records, read_stored
-from sweeps.study.record import Inheritance, TrialRecord, best_of, is_better
+from sweeps.study.record import Further, Inheritance, TrialRecord, best_of, is_better
 from sweeps.study.rewrite import back_up, write_edited
 from sweeps.study.store import STUDY_VERSION, StudyStore
 from sweeps.study.whole import begun_attempts, holds_trials
@@ -13,8 +14,11 @@ __all__ = [
     "STOPPED",
     "STUDY_VERSION",
     "Descent",
+    "Further",
     "Generation",
     "Inheritance",
+    "Losses",
+    "Objectives",
     "RunLock",
     "StudyStore",
     "TimeStep",

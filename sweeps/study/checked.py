@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 
 from sweeps.errors import CorruptStudyError
 from sweeps.messages import State
+from sweeps.study.record import Further
 from sweeps.study.states import STATES
 
 LATEST = 1e11  # seconds since 1970: the year 5138
@@ -125,6 +126,34 @@ def _scalar(value: Any) -> bool:
     if isinstance(value, int):
         return -LARGEST <= value < LARGEST
     return math.isfinite(value) if isinstance(value, float) else _text_or_none(value)
+
+
+def checked_further(trial: FrozenTrial, prefix: str, number: int) -> Mapping[int, Further]:
+    """What was kept of the trial's epochs besides their objectives: the attributes with this ``prefix``.
+
+    Raises:
+        CorruptStudyError: they are something else.
+    """
+    found: dict[int, Further] = {}
+    for key, stored in trial.user_attrs.items():
+        if not key.startswith(prefix):
+            continue
+        if not (_is_epoch(key.removeprefix(prefix)) and _is_further(stored)):
+            raise _wrong(number, key, "metrics by name, and excesses, of an epoch", stored)
+        found[int(key.removeprefix(prefix))] = Further(dict(stored["metrics"]), tuple(stored["excess"]))
+    return found
+
+
+def _is_epoch(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) < 19
+
+
+def _is_further(stored: Any) -> bool:
+    if not isinstance(stored, dict) or stored.keys() != {"metrics", "excess"}:
+        return False
+    metrics, excess = stored["metrics"], stored["excess"]
+    numbers = isinstance(metrics, dict) and all(map(_number, metrics.values()))
+    return numbers and isinstance(excess, list) and all(_number(value) and value >= 0 for value in excess)
 
 
 _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {

@@ -29,12 +29,25 @@ class Inheritance:
         return {name: (old, new) for name, (old, new) in values.items() if old != new}
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What the study keeps of an epoch besides the leading metric, where the sweep asks for more.
+
+    ``metrics`` are the further objectives, and whatever constraints on metrics name. ``excess`` says of each
+    of these constraints how far it is from holding: 0.0 where it holds.
+    """
+
+    metrics: Mapping[str, float]
+    excess: tuple[float, ...] = ()
+
+
 @dataclass(slots=True)
 class TrialRecord:
     """One trial as the study holds it. The controller owns the live ones; readers get copies.
 
     ``values`` are raw objectives in the goal's direction, keyed by epoch (1, 2, ...); a re-run epoch
-    overwrites its value. ``value`` and ``best_epoch`` are those of the best epoch so far.
+    overwrites its value. ``value`` and ``best_epoch`` are those of the best epoch so far. ``further`` has
+    the same epochs where there are several metrics or constraints on them, else none.
     ``seconds`` adds up the attempts that have ended. ``params`` is the latest configuration, `params_at` that
     of an epoch. ``stop_reason`` is one of
 
@@ -54,6 +67,7 @@ class TrialRecord:
     started: float = 0.0  # seconds since the epoch (UTC), of the first attempt
     seconds: float = 0.0
     values: dict[int, float] = field(default_factory=dict)
+    further: dict[int, Further] = field(default_factory=dict)
     value: float | None = None
     best_epoch: int | None = None
     error: str | None = None
@@ -71,6 +85,22 @@ class TrialRecord:
     @property
     def ended(self) -> bool:
         return self.state in ("COMPLETE", "PRUNED", "FAILED")
+
+    @property
+    def feasible(self) -> bool:
+        """Whether its best epoch holds every constraint on metrics."""
+        return not any(self.excess)
+
+    @property
+    def excess(self) -> tuple[float, ...]:
+        """How far the best epoch is from holding each constraint on metrics."""
+        best = None if self.best_epoch is None else self.further.get(self.best_epoch)
+        return best.excess if best else ()
+
+    @property
+    def may_win(self) -> bool:
+        """Whether it has run to its end, inside the space, and is feasible."""
+        return self.state == "COMPLETE" and self.value is not None and not self.outside and self.feasible
 
     def fits(self, space: Space) -> bool:
         """Whether ``space`` contains every configuration that the trial was given."""
@@ -91,12 +121,15 @@ class TrialRecord:
         """Drop epochs that an earlier attempt had reached and the last one did not."""
         if self.epochs > epoch:
             self.values = {e: value for e, value in self.values.items() if e <= epoch}
+            self.further = {e: further for e, further in self.further.items() if e <= epoch}
             self.value, self.best_epoch = best_of(self.values, goal) if self.values else (None, None)
 
-    def observe(self, epoch: int, value: float, goal: Goal) -> None:
-        """Take in one epoch's objective; the earliest epoch wins a tie."""
+    def observe(self, epoch: int, value: float, goal: Goal, further: Further | None = None) -> None:
+        """Take in one epoch's objective, and what is kept besides; the earliest epoch wins a tie."""
         rerun = epoch in self.values
         self.values[epoch] = value
+        if further is not None:
+            self.further[epoch] = further
         if rerun:
             self.value, self.best_epoch = best_of(self.values, goal)
         elif self.value is None or is_better(value, self.value, goal):

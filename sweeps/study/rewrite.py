@@ -24,6 +24,7 @@ from sweeps.space import Space
 from sweeps.space.distributions import distribution, to_optuna
 from sweeps.study.database import open_database
 from sweeps.study.journal import SingleWriterBackend
+from sweeps.study.objectives import Objectives
 from sweeps.study.reader import find_stored
 from sweeps.study.record import TrialRecord
 from sweeps.study.store import (
@@ -32,6 +33,7 @@ from sweeps.study.store import (
     create_study,
     stored_attributes,
     stored_records,
+    stored_values,
 )
 
 Rewrite = Callable[[FrozenTrial, TrialRecord], FrozenTrial]
@@ -40,7 +42,7 @@ Rewrite = Callable[[FrozenTrial, TrialRecord], FrozenTrial]
 def write_edited(
     paths: RunPaths,
     name: str,
-    goal: Goal,
+    objectives: Objectives,
     space: Space,
     *,
     url: str | None,
@@ -58,18 +60,20 @@ def write_edited(
     """
 
     def rewritten(trial: FrozenTrial, record: TrialRecord) -> FrozenTrial:
-        return _inside(trial, record, space, same_sampler) if record.fits(space) else _outside(trial, record)
+        if not record.fits(space):
+            return _outside(trial, record)
+        return _inside(trial, record, space, same_sampler, stored_values(record, objectives))
 
     begun_anew = {"version": STUDY_VERSION, "ended": None}
     source = find_stored(paths, name, url)
     if url is None:
         backend = SingleWriterBackend(journal)
         with backend.transaction():
-            _write(source, JournalStorage(backend), name, goal, rewritten, begun_anew)
+            _write(source, JournalStorage(backend), name, objectives, rewritten, begun_anew)
         backend.close()
         return
     database = open_database(url)
-    _write(source, database, new_name, goal, rewritten, begun_anew)
+    _write(source, database, new_name, objectives, rewritten, begun_anew)
     database.remove_session()
 
 
@@ -82,7 +86,8 @@ def back_up(paths: RunPaths, name: str, goal: Goal, url: str | None, target: Pat
     aside.unlink(missing_ok=True)
     backend = SingleWriterBackend(aside)
     with backend.transaction():
-        _write(find_stored(paths, name, url), JournalStorage(backend), name, goal, lambda trial, _: trial, {})
+        source, alone = find_stored(paths, name, url), Objectives(goal)
+        _write(source, JournalStorage(backend), name, alone, lambda trial, _: trial, {})
     backend.close()
     aside.replace(target)
 
@@ -91,16 +96,16 @@ def _write(
     source: tuple[BaseStorage, int] | None,
     target: BaseStorage,
     name: str,
-    goal: Goal,
+    objectives: Objectives,
     rewritten: Rewrite,
     own: Mapping[str, Any],
 ) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study_id = create_study(target, name, goal)
+    study_id = create_study(target, name, objectives.goals)
     if source is None:
         return
     attributes = source[0].get_study_user_attrs(source[1])
-    for trial, record in zip(*stored_records(*source, goal), strict=True):
+    for trial, record in zip(*stored_records(*source, objectives.goal), strict=True):
         target.create_new_trial(study_id, rewritten(trial, record))
     # After the trials: a time that is over before a trial began would say that it began too late.
     ours = attributes.get("sweeps", {}) | own
@@ -108,21 +113,27 @@ def _write(
         target.set_study_user_attr(study_id, key, value)
 
 
-def _inside(trial: FrozenTrial, record: TrialRecord, space: Space, same_sampler: bool) -> FrozenTrial:
+def _inside(
+    trial: FrozenTrial,
+    record: TrialRecord,
+    space: Space,
+    same_sampler: bool,
+    values: list[float] | None,
+) -> FrozenTrial:
     record.outside = False
     params = record.params_at(1)
     domains = {parameter.name: parameter.domain for parameter in space.parameters}
     kinds = {name: distribution(domains[name]) for name in params}
     stored = {name: to_optuna(domains[name], value) for name, value in params.items()}
     learned = trial.system_attrs if same_sampler and trial.distributions == kinds else {}
-    return _stored(trial, record, OPTUNA_STATES[record.state], stored, kinds, learned)
+    return _stored(trial, record, OPTUNA_STATES[record.state], stored, kinds, learned, values)
 
 
 def _outside(trial: FrozenTrial, record: TrialRecord) -> FrozenTrial:
     record.outside = True
     if not record.ended:
         record.state, record.stop_reason = "PRUNED", "edited"
-    return _stored(trial, record, TrialState.FAIL, {}, {}, {})
+    return _stored(trial, record, TrialState.FAIL, {}, {}, {}, None)
 
 
 def _stored(
@@ -132,15 +143,16 @@ def _stored(
     params: dict[str, Any],
     kinds: dict[str, Any],
     system_attrs: dict[str, Any],
+    values: list[float] | None,
 ) -> FrozenTrial:
     ended = state.is_finished()
-    valued = state in (TrialState.COMPLETE, TrialState.PRUNED)
     attributes = {"sweeps": stored_attributes(record), "source": record.source, "outside": record.outside}
     return FrozenTrial(
         number=-1,  # the storage numbers it
         trial_id=-1,
         state=state,
-        value=record.value if valued else None,
+        value=None,
+        values=values,
         datetime_start=trial.datetime_start,
         datetime_complete=(trial.datetime_complete or datetime.now(UTC)) if ended else None,
         params=params,

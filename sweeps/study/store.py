@@ -6,8 +6,9 @@ index) and `sweeps` (state, attempt, stop_reason, seconds, ...), which is writte
 a crash between it and Optuna's own state is repaired when the study is opened. `source` and, after an edit,
 `outside` are attributes of their own; what is outside is a FAIL without parameters to Optuna, so that its
 samplers and pruners do not look at it. Epochs go through the storage, not `Trial.report`, because a re-run
-epoch must overwrite its value. What a population decides stands in attributes of the study: see
-`sweeps.study.generations`.
+epoch must overwrite its value. Where there are several metrics, or constraints on them, what an epoch told
+of those is an attribute of the trial: `further.7`. What a population decides stands in attributes of the
+study: see `sweeps.study.generations`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -28,11 +30,18 @@ from sweeps.errors import CorruptStudyError, RefusedError
 from sweeps.messages import Goal
 from sweeps.paths import RunPaths, shown
 from sweeps.strictjson import parse_object
-from sweeps.study.checked import attributes_of, checked_progress, checked_source, replayed
+from sweeps.study.checked import (
+    attributes_of,
+    checked_further,
+    checked_progress,
+    checked_source,
+    replayed,
+)
 from sweeps.study.database import open_database
 from sweeps.study.generations import PREFIX, Generation, apply_generations
 from sweeps.study.journal import SingleWriterBackend
-from sweeps.study.record import TrialRecord, best_of
+from sweeps.study.objectives import Objectives
+from sweeps.study.record import Further, TrialRecord, best_of
 from sweeps.study.states import STATES
 from sweeps.study.whole import ended_trials, refuse_lost
 
@@ -41,6 +50,8 @@ if TYPE_CHECKING:
 
 STUDY_VERSION = 2
 OPTUNA_STATES = {word: state for state, word in STATES.items()}
+_FURTHER = "further."
+_ALONE: Mapping[str, Goal] = MappingProxyType({})
 _ATTRIBUTES = ("state", "attempt", "worker", "started", "seconds", "stop_reason", "error", "failures")
 
 
@@ -54,20 +65,33 @@ class StudyStore:
     eager = True  # whether `sync` is done at once; a simulation, which can be run again, need not wait for it
 
     def __init__(
-        self, storage: BaseStorage, study_id: int, goal: Goal, journal: SingleWriterBackend | None
+        self,
+        storage: BaseStorage,
+        study_id: int,
+        objectives: Objectives,
+        journal: SingleWriterBackend | None,
     ) -> None:
         self.storage = storage
+        self._objectives = objectives
         self._study_id = study_id
         self._journal = journal
-        trials, self.records = stored_records(storage, study_id, goal)
+        trials, self.records = stored_records(storage, study_id, objectives.goal)
         self._ids = [trial._trial_id for trial in trials]
         progress = study_attributes(storage, study_id)
         self.elapsed = float(progress.get("elapsed", 0.0))
         self.gpu_seconds = float(progress.get("gpu_seconds", 0.0))
 
     @classmethod
-    def open(cls, paths: RunPaths, name: str, goal: Goal, url: str | None = None) -> StudyStore:
-        """Open the folder's study, or create it. In a database it bears `study_name`.
+    def open(
+        cls,
+        paths: RunPaths,
+        name: str,
+        goal: Goal,
+        url: str | None = None,
+        further: Mapping[str, Goal] = _ALONE,
+    ) -> StudyStore:
+        """Open the folder's study, or create it. In a database it bears `study_name`. ``further`` are the
+        goals of the objectives besides the leading one.
 
         Raises:
             CorruptStudyError: it does not read back.
@@ -80,10 +104,11 @@ class StudyStore:
         with replayed(journal):
             storage = JournalStorage(journal) if journal else open_database(str(url))
             study_id = find_study(storage, name)
-        store = None if study_id is None else cls(storage, study_id, goal, journal)
+        objectives = Objectives(goal, dict(further))
+        store = None if study_id is None else cls(storage, study_id, objectives, journal)
         refuse_lost(paths, ended, store.records if store else None, url)
         if store is None:
-            return cls(storage, create_study(storage, name, goal), goal, journal)
+            return cls(storage, create_study(storage, name, objectives.goals), objectives, journal)
         store._repair()
         return store
 
@@ -134,7 +159,10 @@ class StudyStore:
         """Keep what the block writes together: in the journal a kill leaves all of it or nothing."""
         return self._journal.transaction() if self._journal else nullcontext()
 
-    def write_epoch(self, number: int, epoch: int, value: float) -> None:
+    def write_epoch(self, number: int, epoch: int, value: float, further: Further | None = None) -> None:
+        if further is not None:  # first, so that it is there wherever the objective is
+            kept = {"metrics": dict(further.metrics), "excess": list(further.excess)}
+            self.storage.set_trial_user_attr(self._ids[number], f"{_FURTHER}{epoch}", kept)
         self.storage.set_trial_intermediate_value(self._ids[number], epoch, value)
 
     def write_decision(self, record: TrialRecord) -> None:
@@ -200,9 +228,7 @@ class StudyStore:
             self.storage.remove_session()
 
     def _write_state(self, record: TrialRecord) -> None:
-        values = (
-            [record.value] if record.state in ("COMPLETE", "PRUNED") and record.value is not None else None
-        )
+        values = stored_values(record, self._objectives)
         self.storage.set_trial_state_values(self._ids[record.number], OPTUNA_STATES[record.state], values)
 
     def _write_attributes(self, record: TrialRecord) -> None:
@@ -210,6 +236,11 @@ class StudyStore:
 
     def _write_source(self, record: TrialRecord) -> None:
         self.storage.set_trial_user_attr(self._ids[record.number], "source", record.source)
+
+
+def stored_values(record: TrialRecord, objectives: Objectives) -> list[float] | None:
+    """What Optuna gets to know of the trial's end."""
+    return objectives.values(record) if record.state in ("COMPLETE", "PRUNED") else None
 
 
 def stored_attributes(record: TrialRecord) -> dict[str, Any]:
@@ -247,6 +278,8 @@ def _record_of(trial: FrozenTrial, number: int, goal: Goal) -> TrialRecord:
     # An attempt that restarted may have ended before epochs that an earlier one had reached.
     last = attributes["epochs"] if record.ended or record.stop_reason else math.inf
     record.values = {epoch: v for epoch, v in trial.intermediate_values.items() if epoch <= last}
+    further = checked_further(trial, _FURTHER, number)
+    record.further = {epoch: further[epoch] for epoch in record.values if epoch in further}
     if record.values:
         record.value, record.best_epoch = best_of(record.values, goal)
     return record
@@ -303,8 +336,10 @@ def study_names(url: str) -> set[str]:
     return names
 
 
-def create_study(storage: BaseStorage, name: str, goal: Goal) -> int:
-    direction = StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE
-    study_id = storage.create_new_study([direction], study_name=name)
+def create_study(storage: BaseStorage, name: str, goals: Sequence[Goal]) -> int:
+    directions = [
+        StudyDirection.MINIMIZE if goal == "minimize" else StudyDirection.MAXIMIZE for goal in goals
+    ]
+    study_id = storage.create_new_study(directions, study_name=name)
     storage.set_study_user_attr(study_id, "sweeps", {"version": STUDY_VERSION, "elapsed": 0.0, "ended": None})
     return study_id

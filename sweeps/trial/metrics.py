@@ -18,16 +18,21 @@ from sweeps.trial.wording import did_you_mean
 _PREFIX = "metric."  # of the tables' columns
 
 
-def scalar_metrics(metrics: Mapping[str, Any], objective: str) -> dict[str, float]:
+def scalar_metrics(
+    metrics: Mapping[str, Any], objective: str, besides: Iterable[str] = ()
+) -> dict[str, float]:
     """Cast every reported value to ``float``.
 
     Numbers, booleans, NumPy scalars and tensors or arrays of exactly one element are scalars. Raises
-    ReportError naming the metric, the value and the rule otherwise, and if ``objective`` is not among the
-    metrics. A name is not empty and does not begin with "metric.".
+    ReportError naming the metric, the value and the rule otherwise, and if ``objective``, or what the sweep
+    asks for ``besides``, is not among the metrics. A name is not empty and does not begin with "metric.".
     """
     clean = {_name(name): _scalar(name, value) for name, value in metrics.items()}
     if objective not in clean:
         raise ReportError(_missing(objective, clean))
+    for name in besides:
+        if name not in clean:
+            raise ReportError(_missing_besides(name, clean))
     if "epoch" in clean:
         raise ReportError("'epoch' is the number of the epoch, not a metric: call report({...}, epoch=3)")
     return clean
@@ -72,6 +77,15 @@ def _missing(objective: str, given: Mapping[str, float]) -> str:
     return (
         f"every report must hold the objective {objective!r} (metric.name in the YAML), found {names}{meant} "
         f"report it as {objective!r}, or set metric.name to what is reported"
+    )
+
+
+def _missing_besides(name: str, given: Mapping[str, float]) -> str:
+    names = ", ".join(map(repr, given))
+    meant = did_you_mean(name, given) or ":"
+    return (
+        f"every report must hold {name!r} (metric or metric_constraints in the YAML), found {names}{meant} "
+        f"report it as {name!r}, the same number each time if it is measured once, or change the YAML"
     )
 
 

@@ -121,7 +121,7 @@ class Trial:
         now = self._next_epoch(epoch)
         clean: dict[str, float] = {}
         if self.rank == 0:
-            clean = scalar_metrics({**(metrics or {}), **named}, self._spec.metric)
+            clean = scalar_metrics({**(metrics or {}), **named}, self._spec.metric, self._spec.besides)
             # On disk first: whatever the controller knows as the best epoch can be restored.
             if self._progress and self._open_epoch:
                 self._progress.save_if_best(now, clean[self._spec.metric])

@@ -18,7 +18,8 @@ _WHAT = "the best checkpoint is whole, and the exported model equals it"
 
 def the_best_checkpoint_is_whole(evidence: Evidence) -> Check:
     try:
-        winner = choose(evidence.shown, evidence.spec.metric.goal)
+        objectives = evidence.spec.objectives
+        winner = choose(evidence.shown, objectives.goal, objectives.further)
     except NoUsableTrialError:
         return Check("I7", _WHAT, skipped="no trial is COMPLETE")
     assert winner.best_epoch is not None  # a COMPLETE trial has one

@@ -56,17 +56,18 @@ def load_curves(target: str, search_path: Sequence[Path]) -> CurveOf:
     return curve_of  # type: ignore[no-any-return]  # callable() was just checked
 
 
-def checked(curve: object, metric: str, epochs: int) -> Curve:
+def checked(curve: object, metric: str, epochs: int, besides: Sequence[str] = ()) -> Curve:
     """``curve``, all its numbers floats.
 
     Raises:
-        UsageError: it is no `Curve` of ``epochs`` epochs with ``metric`` among its metrics.
+        UsageError: it is no `Curve` of ``epochs`` epochs with ``metric``, and what the sweep asks for
+            ``besides``, among its metrics.
     """
     if not isinstance(curve, Curve):
         raise UsageError(f"curves: a curve must be sweeps.Curve(metrics, seconds), found {curve!r:.80}")
     _check_lengths(curve, metric, epochs)
     try:
-        scalar_metrics({name: values[0] for name, values in curve.metrics.items()}, metric)
+        scalar_metrics({name: values[0] for name, values in curve.metrics.items()}, metric, besides)
         metrics = {name: _floats(values) for name, values in curve.metrics.items()}
         seconds = _floats(curve.seconds)
     except (ReportError, TypeError, ValueError) as error:

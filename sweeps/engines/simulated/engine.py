@@ -162,7 +162,7 @@ class SimulatedEngine:
         try:
             with contextlib.redirect_stdout(prints_of_user_code()), self._guard.around_user_code(None):
                 curve = self._curve_of(Config(spec.config), spec.seed, spec.epochs)
-            return checked(curve, spec.metric, spec.epochs), None
+            return checked(curve, spec.metric, spec.epochs, spec.besides), None
         except KeyboardInterrupt:
             if not self._guard.killed:
                 raise
