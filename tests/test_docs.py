@@ -91,6 +91,7 @@ def _plain(value: object) -> object:
         ("disk", [], "winner: trial"),
         ("resume", [], "winner: trial"),
         ("simulation", [], "winner: trial"),
+        ("objectives", [], "(front)"),
     ],
 )
 def test_a_page_works_as_printed(tmp_path: Path, page: str, more: list[str], said: str) -> None:

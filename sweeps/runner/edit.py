@@ -35,6 +35,7 @@ _RULES = {
     "name": "the name is that of the study",
     "train": "trials of two functions would not compare",
     "metric": "every trial was judged by the metric and its goal",
+    "metric_constraints": "every trial was judged by them",
     "fixed": "every trial was given these values (to hold a parameter at one value: {values: [0.1]})",
     "seed": "every draw comes from the seed and the trial's number",
     "storage": "the study is there",

@@ -5,37 +5,59 @@ Points are rows, one column an objective, lower is better. All of it is exact.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Ranks = npt.NDArray[np.int64]
 
 
 def nondominated(points: Points) -> Mask:
-    """Which of the n points (n x d, finite) no other one dominates; equal points are there together.
+    """Which of the n points (n x d, finite) no other one dominates; equal points are there together."""
+    among: Mask = ranks(points, 1) == 0
+    return among
 
-    O(n log n) for two objectives, else O(n d) for each point of the front.
+
+def ranks(points: Points, places: int) -> Ranks:
+    """The front of each of the n points (n x d, finite): 0 for what no other one dominates, 1 for what only
+    those do, ...; equal points have the same.
+
+    Front after front until ``places`` points have theirs; the others get the number after the last of these.
+    O(n log n) for two objectives, else O(n d) for each point that has its front.
     """
-    distinct, place = np.unique(points, axis=0, return_inverse=True)  # sorted by the first column, ...
-    kept = _front_of_two(distinct) if points.shape[1] == 2 else _front_of_many(distinct)
-    return kept[place.reshape(-1)]
+    distinct, place, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    found = _ranks_of_two(distinct) if points.shape[1] == 2 else _ranks_of_many(distinct, counts, places)
+    return found[place.reshape(-1)]
 
 
-def _front_of_two(distinct: Points) -> Mask:
-    least_before = np.minimum.accumulate(np.concatenate([[np.inf], distinct[:-1, 1]]))
-    return distinct[:, 1] < least_before
+def _ranks_of_two(distinct: Points) -> Ranks:
+    """The points come sorted by the first objective, then the second: one is on the first front whose latest
+    point has a greater second one, and these grow from front to front.
+    """
+    latest: list[float] = []
+    found = np.empty(len(distinct), np.int64)
+    for i, second in enumerate(distinct[:, 1].tolist()):
+        found[i] = front = bisect_right(latest, second)
+        latest[front : front + 1] = [second]
+    return found
 
 
-def _front_of_many(distinct: Points) -> Mask:
-    """A point can be dominated only by one that is before it, the first one by none."""
-    kept = np.zeros(len(distinct), bool)
-    rest = np.arange(len(distinct))
-    while len(rest):
-        kept[rest[0]] = True
-        beaten = (distinct[rest] >= distinct[rest[0]]).all(axis=1)
-        rest = rest[~beaten]
-    return kept
+def _ranks_of_many(distinct: Points, counts: Ranks, places: int) -> Ranks:
+    """Of those not yet compared the first point, as they are sorted, is dominated by none."""
+    found = np.zeros(len(distinct), np.int64)
+    left = np.arange(len(distinct))
+    while places > 0 and len(left):
+        front, rest = [], left
+        while len(rest):
+            front.append(rest[0])
+            rest = rest[~(distinct[rest] >= distinct[rest[0]]).all(axis=1)]
+        places -= int(counts[front].sum())
+        left = np.setdiff1d(left, front, assume_unique=True)
+        found[left] += 1
+    return found
 
 
 def hypervolume(points: Points, reference: Points) -> float:
@@ -60,7 +82,18 @@ def hypervolume(points: Points, reference: Points) -> float:
 
 def contributions(front: Points, reference: Points) -> Points:
     """The volume that each point alone dominates, of points that do not dominate each other (n)."""
+    if front.shape[1] == 2:
+        return _exclusive_of_two(front, reference)
     return np.array([_exclusive(front, i, reference) for i in range(len(front))])
+
+
+def _exclusive_of_two(front: Points, reference: Points) -> Points:
+    """Sorted by the first objective each is a box that ends where its two neighbours begin."""
+    order = np.argsort(front[:, 0], kind="stable")
+    first, second = np.minimum(front[order], reference).T
+    areas = np.empty(len(front))
+    areas[order] = np.diff(np.append(first, reference[0])) * -np.diff(np.append(reference[1], second))
+    return areas
 
 
 def _exclusive(front: Points, i: int, reference: Points) -> float:
