@@ -56,6 +56,9 @@ SAMPLERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "multifidelity": {"n_startup_trials": st.integers(1, 50), "exploration": st.floats(0, 1)},
     "my_samplers:make": {"any": SCALARS},
 }
+SAMPLERS["motpe"] = SAMPLERS["tpe"]
+METRICS = ["val_loss", "latency", "no", "net.size", "größe", "1e-4"]
+LIMITS = ["latency <= 50", "0.1 < val_loss and latency + 1 < 9", "not (val_loss > 3) or net.size == 2"]
 _WAIT = {"n_startup_trials": st.integers(0, 9), "n_warmup_steps": st.integers(0, 9)}
 _WAIT |= {"interval_steps": st.integers(1, 5), "n_min_trials": st.integers(1, 5)}
 PRUNERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
@@ -81,8 +84,8 @@ def all_are_covered() -> bool:
 
 
 @st.composite
-def component(draw, known: dict[str, dict[str, st.SearchStrategy[Any]]], without: str) -> Any:
-    name = draw(st.sampled_from([name for name in known if name != without]))
+def component(draw, known: dict[str, dict[str, st.SearchStrategy[Any]]], without: set[str]) -> Any:
+    name = draw(st.sampled_from([name for name in known if name not in without]))
     options = {key: value for key, value in known[name].items() if key not in _NEEDED}
     needed = {key: value for key, value in known[name].items() if key in _NEEDED}
     written = draw(st.fixed_dictionaries(needed, optional=options))
@@ -154,9 +157,23 @@ def plain_keys() -> st.SearchStrategy[dict[str, Any]]:
     """Everything that the schema knows all of."""
     schema = json_schema()
     own = {"fixed", "parameters", "constraints", "enqueue", "sampler", "pruner", "distributed", "storage"}
+    own |= {"metric", "metric_constraints"}
     keys = {key: value for key, value in schema["properties"].items() if key not in own}
     required = [key for key in schema["required"] if key in keys]
     return values_of({"type": "object", "properties": keys, "required": required}, schema["$defs"])
+
+
+@st.composite
+def metric(draw) -> dict[str, Any] | list[Any]:
+    """One metric, or several."""
+    goals = st.sampled_from(["minimize", "maximize"])
+    written = [
+        {"name": name, "goal": draw(goals)}
+        for name in draw(st.lists(st.sampled_from(METRICS), min_size=1, max_size=5, unique=True))
+    ]
+    if len(written) == 1:
+        return written[0]
+    return [entry["name"] if draw(st.booleans()) else entry for entry in written]
 
 
 STORAGES = ["sqlite:///study.db", "postgresql://host/database", "postgresql+psycopg://me@host:5432/d"]
@@ -176,9 +193,18 @@ def sweeps_of(draw) -> dict[str, Any]:
     if draw(st.booleans()):
         document["fixed"] = draw(st.dictionaries(NAMES.map("fixed_{}".format), FIXED, max_size=3))
     if draw(st.booleans()):
-        document["sampler"] = draw(component(SAMPLERS, "" if _finite(written) else "grid"))
+        document["metric"] = draw(metric())
     if draw(st.booleans()):
-        document["pruner"] = draw(component(PRUNERS, "" if _explorable(written) else "pbt"))
+        document["metric_constraints"] = draw(st.lists(st.sampled_from(LIMITS), max_size=2))
+    several = isinstance(document.get("metric"), list)
+    alone = not several and not document.get("metric_constraints")
+    if draw(st.booleans()):
+        without = set() if _finite(written) else {"grid"}
+        without |= set() if alone else samplers.ONE_METRIC
+        document["sampler"] = draw(component(SAMPLERS, without))
+    if draw(st.booleans()):
+        without = set() if _explorable(written) else {"pbt"}
+        document["pruner"] = draw(component(PRUNERS, without | ({"multifidelity"} if several else set())))
     if draw(st.booleans()):
         document["storage"] = draw(st.sampled_from(STORAGES))
     if document.get("engine") == "simulated" and document.get("curves") is None:
