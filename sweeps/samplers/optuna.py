@@ -44,12 +44,11 @@ class OptunaSampler(Sampler):
     ) -> None:
         """``infeasible``: kinds of failures (stop reasons) that count as the worst objective so far."""
         self._make = make
-        self._infeasible = infeasible
         self._space = space
         self._seed = seed
         self._store = store
         self._distributions = {p.name: distribution(p.domain) for p in space.parameters}
-        self._stored = StoredTrials()
+        self._shown = ShownTrials(store.records, StoredTrials(), infeasible)
 
     def suggest(self, draw: Draw) -> Proposal:
         with quiet():
@@ -58,8 +57,7 @@ class OptunaSampler(Sampler):
 
     def _sample(self, sampler: BaseSampler, draw: Draw) -> Proposal:
         trial = _trial_aside(draw.number)
-        shown = ShownTrials(self._store.records, self._stored, self._infeasible)
-        storage = _StorageAside(self._store.storage, trial, shown)
+        storage = _StorageAside(self._store.storage, trial, self._shown)
         study = optuna.study.Study(self._store.name, cast(BaseStorage, storage), sampler, NopPruner())
         sampler.before_trial(study, trial)
         relative_space = sampler.infer_relative_search_space(study, trial)

@@ -31,10 +31,19 @@ class ShownTrials:
         self._records = records
         self._stored = stored
         self._infeasible = infeasible
+        self._ended: dict[int, FrozenTrial] = {}  # by number; they never change
 
     def one(self, trial: FrozenTrial) -> FrozenTrial:
         """A trial by itself: of a failure nothing is made."""
-        seen = self._stored.seen(trial)
+        known = self._ended.get(trial.number)
+        if known is not None:
+            return known
+        shown = self._shown(self._stored.seen(trial))
+        if shown.state.is_finished():
+            self._ended[shown.number] = shown
+        return shown
+
+    def _shown(self, seen: FrozenTrial) -> FrozenTrial:
         several = seen.values is not None and len(seen.values) > 1
         excess = self._records[seen.number].excess if seen.state.is_finished() else ()
         if not excess and not (several and seen.state == TrialState.PRUNED):

@@ -87,6 +87,11 @@ def test_who_is_among_the_best_is_decided_by_front_and_volume(given, places):
         rest = [p for p in rest if p not in front]
 
 
+def test_of_more_than_three_objectives_a_front_is_not_divided():
+    given = np.array([[0, 1, 2, 3], [1, 0, 2, 3], [3, 2, 1, 0], [3, 3, 3, 3]], float)
+    assert [is_among(point, given, 1) for point in given] == [True, True, True, False]
+
+
 def record(number: int, values: dict[int, tuple[float, float]], state="COMPLETE", excess=()) -> TrialRecord:
     made = TrialRecord(number, {}, state=state)
     for epoch, (loss, speed) in values.items():
