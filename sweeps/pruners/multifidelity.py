@@ -1,17 +1,20 @@
-"""Halving, and besides it the model's own judgement: see `sweeps.surrogate`."""
+"""Stops trials by a model of their learning curves: see `sweeps.surrogate`.
+
+There are no rungs: a trial that starts badly goes on where the model knows that good ones start badly, or
+does not know yet how trials end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from sweeps.errors import UsageError
-from sweeps.pruners.base import Pruner
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
 
 
 class MultiFidelityPruner:
-    """Stops a trial that ``halving`` stops, or that has next to no chance to end as the best.
+    """Stops a trial that has next to no chance to end as the best.
 
     The chance is looked at when a trial has trained 30% longer than when it was last looked at, and once
     ``startup_trials`` have reported. The best trial so far is compared with the best of the others.
@@ -34,10 +37,9 @@ class MultiFidelityPruner:
         *,
         model: CurveModel,
         records: Sequence[TrialRecord],
-        halving: Pruner,
         epochs: int,
         chance: float = 0.05,
-        startup_trials: int = 8,
+        startup_trials: int = 4,
     ) -> None:
         if not 0.0 <= chance < 1.0:
             raise UsageError(f"chance must be from 0 to below 1, not {chance}")
@@ -45,15 +47,12 @@ class MultiFidelityPruner:
             raise UsageError(f"startup_trials must be at least 2, not {startup_trials}")
         self._model = model
         self._records = records
-        self._halving = halving
         self._chance = chance
         self._startup = startup_trials
         self._looks = frozenset(looks(epochs))
 
     def report(self, trial: int, epoch: int, best: float) -> bool:
         self._model.observe(self._records[trial])
-        if self._halving.report(trial, epoch, best):
-            return True
         if epoch not in self._looks or self._model.known < self._startup:
             return False
         if self._model.outdated:
@@ -62,13 +61,10 @@ class MultiFidelityPruner:
 
     def ended(self, record: TrialRecord) -> None:
         self._model.observe(record)
-        self._halving.ended(record)
 
     def replay(self, records: Iterable[TrialRecord]) -> None:
-        records = list(records)
         for record in records:
             self._model.observe(record)
-        self._halving.replay(records)
 
 
 def looks(epochs: int) -> list[int]:

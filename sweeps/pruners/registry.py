@@ -34,22 +34,6 @@ from sweeps.study.record import TrialRecord
 from sweeps.study.store import StudyStore
 from sweeps.surrogate import CurveModel
 
-# Until a benchmark chooses by space and budget: halve, but not on the first epoch nor on the first trials.
-_AUTO = {"min_epochs": 2, "reduction_factor": 3, "startup_trials": 4}
-
-
-def _auto(
-    *,
-    goal: Goal,
-    epochs: int,
-    objectives: Objectives | None = None,
-    records: Sequence[TrialRecord] = (),
-) -> Pruner:
-    """Of several metrics the leading one alone would end the trials that are best by the others."""
-    by = "hypervolume" if objectives is not None and objectives.several else "first"
-    options = _AUTO | {"min_epochs": min(2, epochs)}
-    return _asha(goal=goal, epochs=epochs, by=by, objectives=objectives, records=records, **options)
-
 
 def _asha(
     *,
@@ -77,23 +61,15 @@ def _asha(
 
 def _multifidelity(
     *,
-    goal: Goal,
     epochs: int,
     model: CurveModel | None = None,
     records: Sequence[TrialRecord] = (),
     chance: float = 0.05,
-    startup_trials: int = 8,
-    min_epochs: int | None = None,
-    reduction_factor: int = 3,
+    startup_trials: int = 4,
 ) -> MultiFidelityPruner:
-    """Its first rung is by default at an 18th of the epochs: a first epoch tells little of the last one."""
-    if min_epochs is None:
-        min_epochs = max(1, round(epochs / 18))
-    halving = Asha(goal=goal, epochs=epochs, min_epochs=min_epochs, reduction_factor=reduction_factor)
     return MultiFidelityPruner(
         model=cast(CurveModel, model),  # None only where it is built as a check
         records=records,
-        halving=halving,
         epochs=epochs,
         chance=chance,
         startup_trials=startup_trials,
@@ -116,7 +92,7 @@ RESERVED = frozenset(
 _LIVE = frozenset({"objectives", "records"})  # what the sweep gives
 # Ours compare a trial's best so far with others'; Optuna's look at its own curve, at the latest value.
 REGISTRY: Mapping[str, Entry] = {
-    "auto": Entry(_auto, hidden=_LIVE),
+    "auto": Entry(NoPruner),  # stands for another: sweeps/runner/auto.py
     "none": Entry(NoPruner),
     "asha": Entry(_asha, hidden=_LIVE),
     "median": Entry(Median),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeps.pruners import Pruner, build_pruner
+from sweeps.runner.auto import pruner_of, sampler_of
 from sweeps.samplers import Sampler, build_sampler
 from sweeps.spec import SweepSpec
 from sweeps.study import StudyStore
@@ -23,8 +24,7 @@ def build_search(
     """
     model = CurveModel(spec.space, spec.metric.goal, spec.epochs, spec.infeasible)
     sampler = build_sampler(
-        spec.sampler.name,
-        spec.sampler.options,
+        *sampler_of(spec),
         space=spec.space,
         seed=spec.seed,
         parallel=workers > 1,
@@ -32,11 +32,9 @@ def build_search(
         model=model,
         search_path=search_path,
         infeasible=spec.infeasible,
-        one_metric=not spec.metric.further and not spec.metric_constraints,
     )
     pruner = build_pruner(
-        spec.pruner.name,
-        spec.pruner.options,
+        *pruner_of(spec),
         goal=spec.metric.goal,
         epochs=spec.epochs,
         store=store,

@@ -124,11 +124,9 @@ _OPTUNA: Mapping[str, Entry] = {
         | {"child_generation_strategy", "after_trial_strategy"},
     ),
 }
-AUTO = "random"  # until a benchmark chooses: TPE with a halving pruner was measured worse
-AUTO_FRONT = "tpe"  # for several metrics, or constraints on them
 ONE_METRIC = frozenset({"cmaes", "multifidelity"})  # these learn from the leading metric alone
 REGISTRY: Mapping[str, Entry] = {
-    "auto": Entry(_none),
+    "auto": Entry(_none),  # stands for another: sweeps/runner/auto.py
     "multifidelity": Entry(_multifidelity),
     **{name: entry for name, (entry, _) in _NATIVE.items()},
     **_OPTUNA,
@@ -178,16 +176,12 @@ def build_sampler(
     model: CurveModel,
     search_path: Sequence[Path] = (),
     infeasible: Collection[str] = (),
-    one_metric: bool = True,
 ) -> Sampler:
     """The sampler of a sweep. An option ``seed`` replaces the sweep's; ``parallel``: several trials at once;
-    ``model``: what a sampler learns with; ``infeasible``: kinds of failures that Optuna's are told of;
-    ``one_metric``: there is one, without constraints on what is reported.
+    ``model``: what a sampler learns with; ``infeasible``: kinds of failures that Optuna's are told of.
 
     Raises as `check_sampler` does.
     """
-    if name == "auto":
-        name = AUTO if one_metric else AUTO_FRONT
     seed = options.get("seed", seed)
     rest = _without_seed(options)
     if name == "multifidelity":

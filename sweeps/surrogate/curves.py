@@ -47,9 +47,10 @@ class Curve:
 class Selection:
     """Which points of which curves the model looks at: all of them, or as many as it can afford.
 
-    Curves that are long say most of how training ends, so they come first; a curve is then thinned to
-    epochs that lie ``thin`` times apart. Of curves of equal length, every second one is among the best, and
-    the others are the latest: the model must know bad configurations too.
+    When they become too many, curves are thinned to epochs that lie ``thin`` times apart. When that is not
+    enough, half of the points are of the longest curves, which say most of how training ends, and of the
+    others each has its last: where nothing is known the model expects wonders, so it must be told of what
+    was given up early.
     """
 
     def __init__(self, most: int, thin: float = 2.2) -> None:
@@ -60,23 +61,22 @@ class Selection:
         """(trial, index into its curve) of each point."""
         if sum(len(curve.epochs) for curve in curves.values()) <= self._most:
             return [(trial, i) for trial, curve in curves.items() for i in range(len(curve.epochs))]
-        points: list[tuple[int, int]] = []
-        for trial in self._in_order(curves):
-            points += [(trial, i) for i in self._thinned(curves[trial].epochs)]
-            if len(points) >= self._most:
-                break
-        return points[: self._most]
-
-    def _in_order(self, curves: Mapping[int, Curve]) -> list[int]:
         trials = np.array([trial for trial, curve in curves.items() if curve.epochs])
         lengths = np.array([curves[trial].epochs[-1] for trial in trials])
         losses = np.array([curves[trial].losses[-1] for trial in trials])
-        best = np.empty(len(trials))
-        best[np.lexsort((losses, -lengths))] = np.arange(len(trials))
-        latest = np.empty(len(trials))
-        latest[np.lexsort((-trials, -lengths))] = np.arange(len(trials))
-        order = np.lexsort((np.minimum(best, latest), -_octave(lengths)))
-        return [int(trial) for trial in trials[order]]
+        order = _order(trials, lengths, losses)
+        points: list[tuple[int, int]] = []
+        for taken, trial in enumerate(order):
+            thinned = [(trial, i) for i in self._thinned(curves[trial].epochs)]
+            left = len(order) - taken
+            if len(points) + len(thinned) > max(self._most // 2, self._most - left):
+                break
+            points += thinned
+        else:
+            return points
+        rest = np.isin(trials, order[taken:])
+        others = _mixed(trials[rest], losses[rest])[: self._most - len(points)]
+        return points + [(trial, len(curves[trial].epochs) - 1) for trial in others]
 
     def _thinned(self, epochs: list[int]) -> list[int]:
         """Indices of the last epoch, and of those some 1/thin, 1/thin**2, ... of it, down to the first."""
@@ -89,8 +89,28 @@ class Selection:
         return kept
 
 
-def _octave(lengths: NDArray[np.int_]) -> NDArray[np.int_]:
-    return np.floor(np.log2(lengths)).astype(int)
+def _order(trials: NDArray[np.int_], lengths: NDArray[np.int_], losses: Array) -> list[int]:
+    """Longest first; of some length every second one is among the best, and the others are the latest."""
+    octaves = -np.floor(np.log2(lengths)).astype(int)
+    best, latest = _ranks(np.lexsort((losses, octaves))), _ranks(np.lexsort((-trials, octaves)))
+    return [int(trial) for trial in trials[np.lexsort((np.minimum(best, latest), octaves))]]
+
+
+def _mixed(trials: NDArray[np.int_], losses: Array) -> list[int]:
+    """By turns among the best, the latest, and any."""
+    ranks = [np.argsort(losses, kind="stable"), np.argsort(-trials), np.argsort(trials * _GOLDEN % 1.0)]
+    order = np.argsort(np.min([_ranks(rank) for rank in ranks], axis=0), kind="stable")
+    return [int(trial) for trial in trials[order]]
+
+
+def _ranks(order: NDArray[np.int_]) -> NDArray[np.int_]:
+    """The place of each in ``order``."""
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return ranks
+
+
+_GOLDEN = (5.0**0.5 - 1.0) / 2.0  # its multiples are spread evenly over the fractions
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +118,9 @@ class Scaling:
     """How a loss becomes what the model works with: of unit scale among the better half, and bounded above.
 
     The logarithm where all losses are positive, since training divides a loss rather than subtracting from
-    it; an accuracy in [0, 1] counts as its error. A diverged run is ``clip`` units worse than the median and
-    no more, whatever its loss.
+    it, of the loss and a part of the median: those that all but vanish would lie too far apart from the rest
+    for one smooth function. An accuracy in [0, 1] counts as its error. A diverged run is ``clip`` units worse
+    than the median and no more, whatever its loss.
     """
 
     offset: float
@@ -115,6 +136,8 @@ class Scaling:
         share = bool((losses >= -1.0).all() and (losses <= 0.0).all() and (losses < 0.0).any())
         offset = 1.0 + _ERROR if share else 0.0
         log = bool((losses + offset > 0.0).all())
+        if log:
+            offset += _SOFT * float(np.median(losses + offset))
         places = np.log(losses + offset) if log else losses
         middle = float(np.median(places))
         spread = float(np.std(np.minimum(places, middle)))
@@ -131,4 +154,5 @@ class Scaling:
         return scaled
 
 
+_SOFT = 0.3  # the part of the median
 _ERROR = 1e-3  # what is added to an error rate, so that none is 0
