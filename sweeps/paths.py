@@ -2,6 +2,7 @@
 
 results/cnn/
     sweep.yaml  resolved.yaml  manifest.json  env.json  lock  study.journal  events.jsonl
+    warm_start.json   what was taken from earlier sweeps, if the YAML names any
                    (study.journal.1, sweep.yaml.1, ... as they were before the first edit;
                    study.journal.v1, manifest.json.v1 before a migration from format version 1)
     trials.parquet  trials.csv  epochs.parquet  (of several metrics also pareto.csv  pareto.svg)
@@ -106,6 +107,10 @@ class RunPaths:
     @property
     def env(self) -> Path:
         return self.root / "env.json"
+
+    @property
+    def warm_start(self) -> Path:
+        return self.root / "warm_start.json"
 
     @property
     def lock(self) -> Path:

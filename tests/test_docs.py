@@ -92,6 +92,7 @@ def _plain(value: object) -> object:
         ("resume", [], "winner: trial"),
         ("simulation", [], "winner: trial"),
         ("objectives", [], "(front)"),
+        ("warm_start", [], "winner: trial"),
     ],
 )
 def test_a_page_works_as_printed(tmp_path: Path, page: str, more: list[str], said: str) -> None:

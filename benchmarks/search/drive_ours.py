@@ -107,8 +107,12 @@ def run(
     seed: int,
     budget: float,
     observers: Sequence[Observer] = (),
+    warm_start: Sequence[Path] = (),
+    results: Path | None = None,
 ) -> Outcome:
-    """One sweep, from its YAML to its tables; ``observers`` are told of its events too."""
+    """One sweep, from its YAML to its tables; ``observers`` are told of its events too. It learns from the
+    folders ``warm_start``, and stays in the folder ``results``/search, if that is given.
+    """
     sampling, deciding, watch = Stopwatch(), Stopwatch(), Watch(budget)
     build = parts.build_search
 
@@ -122,8 +126,11 @@ def run(
     try:
         with tempfile.TemporaryDirectory(prefix="search.") as folder:
             path = Path(folder) / "search.yaml"
-            path.write_text(json.dumps(spec(name, searched, workers, seed, budget)))
-            runner.run(path, results=folder, observers=[watch, *observers])
+            written = spec(name, searched, workers, seed, budget)
+            if warm_start:
+                written["warm_start"] = list(map(str, warm_start))
+            path.write_text(json.dumps(written))
+            runner.run(path, results=results or folder, observers=[watch, *observers])
     finally:
         parts.build_search = build
     return watch.tally.outcome(watch.trials, sampling.seconds, deciding.seconds)

@@ -1,7 +1,8 @@
 """What is searched: a space, and the learning curve of each of its configurations.
 
 ``lcbench:3945`` is a task of the surrogate in LCBENCH_DIR; ``hartmann:0``, ``branin:0`` and ``deceptive:0``
-are the first instances of the synthetic families.
+are the first instances of the synthetic families. ``mirrored:lcbench:7593`` is that task with every range
+turned round, ``inverted:lcbench:7593`` with good and bad configurations exchanged.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.search.space import Columns, Space, columns
+from benchmarks.search.space import Columns, Space, columns, decode, encode
 
 METRIC = "val_loss"  # to be minimised
+WRONG = ("mirrored", "inverted")  # the best of one lies where the other is bad
 Batch = Callable[[Columns], tuple[np.ndarray, np.ndarray]]
 
 # For judging: nothing is tuned on these.
@@ -67,6 +69,8 @@ class Problem:
 def problem(name: str) -> Problem:
     """Raises ValueError for a name that is none, and for a surrogate that is not there."""
     family, _, instance = name.partition(":")
+    if family in WRONG:
+        return _wrong(name, family, problem(instance))
     if family == "lcbench":
         from benchmarks.search.lcbench import lcbench as make
     else:
@@ -78,6 +82,21 @@ def problem(name: str) -> Problem:
         make = FAMILIES[family]
     space, epochs, batch = make(instance)
     return Problem(name, space, epochs, batch)
+
+
+def _wrong(name: str, family: str, of: Problem) -> Problem:
+    """A problem on the space of another one that is of no help there."""
+
+    def mirrored(configs: Columns) -> tuple[np.ndarray, np.ndarray]:
+        return of.batch(decode(of.space, 1.0 - encode(of.space, configs)))
+
+    def inverted(configs: Columns) -> tuple[np.ndarray, np.ndarray]:
+        losses, seconds = of.batch(configs)
+        return typical**2 / losses, seconds
+
+    some = decode(of.space, np.random.default_rng(0).random((200, len(of.space))))
+    typical = np.median(of.batch(some)[0], axis=0)
+    return Problem(name, of.space, of.epochs, {"mirrored": mirrored, "inverted": inverted}[family])
 
 
 def names(asked: list[str]) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from sweeps.cli.console import pairs, print_json
 from sweeps.errors import TargetError
-from sweeps.runner import check_runnable, search_path
+from sweeps.printable import printable
+from sweeps.runner import check_runnable, described, search_path, take
 from sweeps.seeding import generator
 from sweeps.spec import SweepSpec, json_schema, load_spec
 
@@ -31,6 +32,7 @@ except SweepError as error:
 def check_command(path: Path, overrides: Sequence[str], samples: int, import_: bool, *, as_json: bool) -> int:
     spec = load_spec(path, overrides)
     check_runnable(spec, search_path(spec))
+    taken = described(take(spec, search_path(spec)))
     if import_:
         _import_functions(spec)
     drawn = _samples(spec, samples)
@@ -39,6 +41,8 @@ def check_command(path: Path, overrides: Sequence[str], samples: int, import_: b
         return 0
     print(spec.resolved(), end="")
     print(f"\n# configurations: {_size(spec)}")
+    for line in taken:
+        print(printable(f"# {line}"))
     for params in drawn:
         print(f"# sample: {pairs(params)}")
     return 0

@@ -40,6 +40,7 @@ _RULES = {
     "seed": "every draw comes from the seed and the trial's number",
     "storage": "the study is there",
     "storage_path": "the trials' checkpoints are there",
+    "warm_start": "what earlier sweeps tell was taken when the sweep began",
     "distributed": "every trial was trained by so many processes",
 }
 
@@ -87,7 +88,7 @@ def _rule(difference: str, before: SweepSpec, after: SweepSpec, records: Sequenc
         return f"a trial has trained {most} of {before.epochs}" if most else None
     if key == "pruner" and records and _interval(before) != _interval(after):
         return "the trials of a population are compared at multiples of one interval, from the first on"
-    if key in EDITABLE or (not records and key not in ("name", "storage")):
+    if key in EDITABLE or (not records and key not in ("name", "storage", "warm_start")):
         return None
     return _RULES.get(key, "the trials would not compare")
 

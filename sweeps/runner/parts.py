@@ -12,6 +12,7 @@ from sweeps.runner.eventlog import EventLog
 from sweeps.runner.search import build_search
 from sweeps.runner.signals import Signals
 from sweeps.runner.state import Run
+from sweeps.runner.warm_start import described, read_taken
 from sweeps.study import StudyStore
 
 
@@ -37,7 +38,9 @@ def open_controller(
     run: Run, store: StudyStore, engine: Engine, stack: ExitStack
 ) -> tuple[Controller, TableWriter]:
     """The controller, and what keeps the tables: both told of every event."""
-    sampler, pruner = build_search(run.spec, store, engine.workers, run.places)
+    earlier = read_taken(run.paths) if run.spec.warm_start else ()
+    run.notes += described(earlier)
+    sampler, pruner = build_search(run.spec, store, engine.workers, run.places, earlier)
     writer = TableWriter(run.paths, Layout.of(run.spec))
     log = EventLog(run.paths.events)
     stack.callback(log.close)

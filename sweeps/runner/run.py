@@ -38,6 +38,7 @@ from sweeps.runner.parts import open_controller, open_engine, open_study
 from sweeps.runner.room import claimed, clear_asides, system_refusals
 from sweeps.runner.state import Run
 from sweeps.runner.trust import code_places
+from sweeps.runner.warm_start import take, write_taken
 from sweeps.spec import load_spec, with_keep
 from sweeps.study import read_end, read_records
 
@@ -78,6 +79,8 @@ def run(
     check_runnable(spec, search_path(spec), address)
     check_curves(spec, search_path(spec))
     paths = RunPaths((Path(results) / spec.name).absolute())
+    with in_words():  # before an older folder is moved aside
+        taken = take(spec, search_path(spec)) if fresh or not has_begun(paths) else ()
     with claimed(paths, fresh=fresh):
         settle_edit(paths)
         if has_begun(paths):
@@ -86,6 +89,7 @@ def run(
             refuse_changes(before.difference(spec), paths)
             manifest = found_from_here(recorded_places(paths, manifest), search_path(spec))
         else:
+            write_taken(paths, taken or take(spec, search_path(spec)))
             manifest = create_folder(paths, spec, command)
         this = Run(spec, paths, manifest, address, observers=list(observers))
         return _execute(this, allow_code_change)

@@ -51,6 +51,10 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _switched_off(value: Any) -> Any:
     return {"in_a_row": None, "fraction": None} if value is None else value
 
@@ -104,6 +108,8 @@ _COMPONENT_SCHEMA = {
         },
     ]
 }
+_TEXT_SCHEMA = {"type": "string", "minLength": 1}
+_TEXTS_SCHEMA = {"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA}]}
 _PRUNER_SCHEMA = {"anyOf": [{"type": "null"}, *_COMPONENT_SCHEMA["anyOf"]]}
 
 
@@ -267,6 +273,11 @@ class Settings(Section):
     pruner: Annotated[Component, WithJsonSchema(_PRUNER_SCHEMA)] = Field(
         default=Component(name="auto"), description="what ends poor trials early"
     )
+    warm_start: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(_listed),
+        WithJsonSchema(_TEXTS_SCHEMA),
+    ] = Field(default=(), strict=False, description="results folders of earlier sweeps to learn from")
     early_stopping: EarlyStopping | None = Field(
         default=None, description="ends trials that no longer improve"
     )

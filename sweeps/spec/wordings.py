@@ -28,6 +28,7 @@ _EXAMPLES: Mapping[KeyPath, str] = {
     ("curves",): "module:factory or path/to/file.py:factory, such as my_curves:factory",
     ("simulation",): "{crash: 0.01}",
     ("infeasible",): "[oom, nonfinite]",
+    ("warm_start",): "[results/old_run]",
     ("export",): "[safetensors]",
     ("timeout",): "{report: 30m}",
     ("keep",): "{top: 3}",

@@ -7,6 +7,8 @@ kernel.py     how alike two points are, and the hyperparameters of that
 posterior.py  how well hyperparameters explain what was seen
 gp.py         the Gaussian process over (configuration, epoch)
 model.py      all together: observe trials, predict what they, or others, come to
+earlier.py    trials of earlier sweeps, as configurations of this one's space
+landscape.py  what an earlier sweep makes of configurations of this one
 """
 
 from sweeps.surrogate.model import CurveModel

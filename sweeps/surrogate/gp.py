@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeps.surrogate.kernel import Array, Layout, distances, in_time, matern, warp
+from sweeps.surrogate.kernel import TREND, Array, Layout, along_trends, distances, in_time, matern, warp
 from sweeps.surrogate.points import Points
 from sweeps.surrogate.posterior import JITTER, Posterior
 
@@ -63,12 +63,17 @@ class CurveGP:
         self._factor = cholesky(covariance, lower=True)
         self._weights = cho_solve((self._factor, True), points.values)
 
-    def predict(self, features: Array, time: float) -> tuple[Array, Array]:
-        """Mean and standard deviation, without noise, of m new trials, features (m, columns), at ``time``."""
+    def predict(self, features: Array, time: float, trends: Array | None = None) -> tuple[Array, Array]:
+        """Mean and standard deviation, without noise, of m new trials, features (m, columns), at ``time``;
+        ``trends`` as in `Points`.
+        """
         times = np.full(len(features), time)
-        cross = self._covariance(self._points, Points(np.full(len(times), _NEW), features, times, times))
+        new = Points(np.full(len(times), _NEW), features, times, times, trends)
+        cross = self._covariance(self._points, new)
         reduced = self._reduce(cross)
-        prior = float(self._in_time(times[:1]).sum())
+        prior: float | Array = float(self._in_time(times[:1]).sum())
+        if trends is not None:
+            prior = prior + TREND * (trends * trends).sum(axis=1)
         variance = np.maximum(prior - (reduced * reduced).sum(axis=0), 1e-10)
         return cross.T @ self._weights, np.sqrt(variance)
 
@@ -98,7 +103,17 @@ class CurveGP:
         shared, own, common = self._in_time(times)[:, rows, columns]
         same = points.trials[:, None] == others.trials
         together: Array = self.correlation(points.features, others.features) * shared + same * own + common
+        if points.trends is not None and others.trends is not None:
+            together += along_trends(points.trends, others.trends)
         return together
+
+    def shared(self, features: Array, times: Array) -> Array:
+        """The mean of n new trials, features (n, columns), at ``times`` (n,), less what is common to all."""
+        known = self._points
+        apart, at = np.unique(np.concatenate([known.times, times]), return_inverse=True)
+        shared = self._in_time(apart)[0][at[: len(known.times), None], at[len(known.times) :]]
+        mean: Array = (self.correlation(known.features, features) * shared).T @ self._weights
+        return mean
 
     @property
     def noise(self) -> float:

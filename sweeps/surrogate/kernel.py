@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 ROOT5 = math.sqrt(5.0)
+TREND = 1.0  # the variance of how much of an earlier sweep is in this one
 
 # Of each hyperparameter: prior mean, deviation, bounds.
 _SCALE = np.array([math.log(0.6), 0.9, math.log(0.05), math.log(20.0)])  # log length scale of a parameter
@@ -96,6 +97,12 @@ def slopes(theta: Array, times: Array) -> Array:
     return np.stack([in_time(theta + step, times) - in_time(theta - step, times) for step in steps]) / (
         2.0 * _STEP
     )
+
+
+def along_trends(trends: Array, others: Array) -> Array:
+    """The covariance of what n points and m others, (n, sweeps) and (m, sweeps), have of earlier sweeps."""
+    along: Array = TREND * trends @ others.T
+    return along
 
 
 def warp(features: Array, columns: NDArray[np.int_], theta: Array) -> tuple[Array, Array, Array]:

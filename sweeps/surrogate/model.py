@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
@@ -42,9 +42,21 @@ class CurveModel:
         goal: the objective's better direction.
         epochs: a full training.
         infeasible: stop reasons of failed trials whose neighbourhood is to be avoided.
+        earlier: what earlier sweeps make of points of this space, each a function of features (n, columns)
+            and times (n,) in [0, 1] that gives (n,): see `sweeps.surrogate.landscape`.
+        most: points that predictions rest on.
     """
 
-    def __init__(self, space: Space, goal: Goal, epochs: int, infeasible: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        space: Space,
+        goal: Goal,
+        epochs: int,
+        infeasible: Collection[str] = (),
+        *,
+        earlier: Sequence[Callable[[Array, Array], Array]] = (),
+        most: int = KNOWN_POINTS,
+    ) -> None:
         self.units = Units(space)
         self._sign = 1.0 if goal == "minimize" else -1.0
         self._epochs = epochs
@@ -62,7 +74,8 @@ class CurveModel:
         self._leaders: list[tuple[float, int]] = []  # (loss, number) of the two best trials
         self._stale = True
         self._threads = _Threads()
-        self._fit_on, self._know = Selection(FIT_POINTS), Selection(KNOWN_POINTS)
+        self._fit_on, self._know = Selection(min(FIT_POINTS, most)), Selection(most)
+        self._earlier = tuple(earlier)
 
     # --- learn ------------------------------------------------------------------------------
 
@@ -81,7 +94,7 @@ class CurveModel:
             self._running[number] = features
         if record.state == "FAILED" and record.stop_reason in self._reasons:
             self._infeasible[number] = features
-        if values := _of_first_configuration(record):
+        if values := of_first_configuration(record):
             self._curves.setdefault(number, Curve(features)).read(values, self._sign)
             self._lead(number, record.state == "FAILED")
             self._stale = True
@@ -146,7 +159,13 @@ class CurveModel:
         epochs = np.array([self._curves[trial].epochs[i] for trial, i in chosen])
         features = np.array([self._curves[trial].features for trial, _ in chosen])
         trials = np.array([trial for trial, _ in chosen])
-        return Points(trials, features, self._times(epochs), self._scaling.apply(self._losses(chosen)))
+        times, values = self._times(epochs), self._scaling.apply(self._losses(chosen))
+        return Points(trials, features, times, values, self._trends(features, times))
+
+    def _trends(self, features: Array, times: Array) -> Array | None:
+        if not self._earlier:
+            return None
+        return np.stack([trend(features, times) for trend in self._earlier], axis=1)
 
     def _times(self, epochs: Array | NDArray[np.int_]) -> Array:
         if self._epochs == 1:
@@ -171,7 +190,8 @@ class CurveModel:
         """
         features = self.units.features(units)
         with self._threads.single():
-            mean, deviation = self._gp.predict(features, 1.0)
+            trends = self._trends(features, np.ones(len(features)))
+            mean, deviation = self._gp.predict(features, 1.0, trends)
             worth = np.log(deviation) + _log_expected((self._best(None) - margin - mean) / deviation)
             worth += self._log_feasible(features)
             running = list(self._running.values())[-_PENDING:]
@@ -179,6 +199,16 @@ class CurveModel:
                 alike = self._gp.correlation(features, np.array(running))
                 worth += np.log(np.maximum(1.0 - alike, 1e-12)).sum(axis=1)
         return worth
+
+    def landscape(self, features: Array, times: Array) -> Array:
+        """What sets configurations apart at ``times``, in deviations of the better half of losses: (n,)."""
+        return self._gp.shared(features, times)
+
+    @property
+    def chosen(self) -> list[tuple[int, int, float]]:
+        """(trial, epoch, best objective until then) of each point that predictions rest on now."""
+        chosen = [(self._curves[trial], trial, i) for trial, i in self._know.of(self._curves)]
+        return [(trial, curve.epochs[i], self._sign * curve.losses[i]) for curve, trial, i in chosen]
 
     def chance(self, trial: int) -> float:
         """The probability that a running trial, trained to its end, beats the best of all others."""
@@ -188,8 +218,9 @@ class CurveModel:
         epochs = np.array([*(curve.epochs[i] for i in fresh), self._epochs])
         losses = np.array([*(curve.losses[i] for i in fresh), curve.losses[-1]])
         same, features = np.full(len(epochs), trial), np.tile(curve.features, (len(epochs), 1))
-        points = Points(same, features, self._times(epochs), self._scaling.apply(losses))
+        times, values = self._times(epochs), self._scaling.apply(losses)
         with self._threads.single():
+            points = Points(same, features, times, values, self._trends(features, times))
             mean, deviation = self._gp.predict_after(points)
         return _normal((self._best(trial) - mean) / deviation)
 
@@ -238,7 +269,7 @@ class _Threads:
         return limited
 
 
-def _of_first_configuration(record: TrialRecord) -> Mapping[int, float]:
+def of_first_configuration(record: TrialRecord) -> Mapping[int, float]:
     """Objectives by epoch; of a member of a population those before it took over another one's state."""
     if not record.inherited:
         return record.values

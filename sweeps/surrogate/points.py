@@ -12,9 +12,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """``n`` observations: trials' numbers (n,), features (n, columns), times (n,) in [0, 1], values (n,)."""
+    """``n`` observations: trials' numbers (n,), features (n, columns), times (n,) in [0, 1], values (n,), and
+    what each earlier sweep makes of them (n, sweeps), where there is any.
+    """
 
     trials: NDArray[np.int_]
     features: Array
     times: Array
     values: Array
+    trends: Array | None = None

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from sweeps.surrogate.kernel import ROOT5, Array, Layout, in_time, slopes, warp
+from sweeps.surrogate.kernel import ROOT5, Array, Layout, along_trends, in_time, slopes, warp
 from sweeps.surrogate.points import Points
 
 JITTER = 1e-8
@@ -31,6 +31,8 @@ class Posterior:
         trials = points.trials[order]
         self._same = (trials[:, None] == trials).astype(float)
         self._all = np.ones_like(self._same)
+        trends = None if points.trends is None else points.trends[order]
+        self._along_trends = None if trends is None else along_trends(trends, trends)
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         from scipy.linalg import cho_solve, cholesky
@@ -45,6 +47,8 @@ class Posterior:
         alike = (1.0 + ROOT5 * distance + 5.0 / 3.0 * distance2) * decay
         shared, own, common = in_time(parts.in_time, self._times)[:, self._at[:, None], self._at]
         covariance = alike * shared + self._same * own + common
+        if self._along_trends is not None:
+            covariance += self._along_trends
         covariance[np.diag_indices_from(covariance)] += math.exp(parts.noise) + JITTER
         try:
             factor = cholesky(covariance, lower=True, check_finite=False)

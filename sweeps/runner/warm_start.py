@@ -1,0 +1,161 @@
+"""``warm_start``: what is taken from earlier sweeps, once, and kept in the new sweep's folder.
+
+A sweep goes on from what was taken, whatever has become of the folders since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import CorruptStudyError, SweepError, UsageError
+from sweeps.paths import RunPaths, replace_file, shown
+from sweeps.space import Params
+from sweeps.space.wording import listed
+from sweeps.spec import SweepSpec, load_resolved
+from sweeps.strictjson import parse_object
+from sweeps.study import read_records
+from sweeps.surrogate.earlier import Earlier, EarlierTrial, earlier_trials
+from sweeps.surrogate.landscape import landscapes
+
+_LARGEST = 1e308
+
+
+def take(spec: SweepSpec, places: Sequence[Path]) -> tuple[Earlier, ...]:
+    """What ``spec`` takes from the sweeps it names, in their order; folders are looked up in ``places``.
+
+    Raises:
+        UsageError: one of them is no results folder, has another metric or goal, or no trial of this space.
+    """
+    found = [_read(folder, spec, places) for folder in spec.warm_start]
+    return tuple(landscape.condensed() for landscape in landscapes(found, spec.space, spec.metric.goal))
+
+
+def _read(folder: str, spec: SweepSpec, places: Sequence[Path]) -> Earlier:
+    roots = [place / folder for place in places]
+    root = next((root for root in roots if RunPaths(root).resolved_yaml.is_file()), None)
+    if root is None:
+        looked = listed([shown(root) for root in dict.fromkeys(roots)])
+        raise UsageError(
+            f"warm_start: {folder} must be the results folder of an earlier sweep, and there is no "
+            f"resolved.yaml in {looked}: give a folder such as results/cnn"
+        )
+    paths = RunPaths(root.absolute())
+    try:
+        old = load_resolved(paths)
+        _check_metric(folder, spec, old)
+        records = read_records(paths, old.name, old.metric.goal, old.storage)
+    except UsageError:
+        raise
+    except SweepError as error:
+        raise UsageError(f"warm_start: {folder} must be a sweep that can be read: {error}") from error
+    trials = earlier_trials(records, old.epochs)
+    searched, fixed = frozenset(old.space.names), dict(old.space.fixed)
+    sweep = Earlier(folder, old.epochs, searched, fixed, trials, found=len(trials), state={})
+    if not sweep.within(spec.space):
+        raise UsageError(_nothing(sweep, spec))
+    return sweep
+
+
+def _check_metric(folder: str, spec: SweepSpec, old: SweepSpec) -> None:
+    mine, theirs = spec.metric, old.metric
+    if (mine.name, mine.goal) != (theirs.name, theirs.goal):
+        raise UsageError(
+            f"warm_start: {folder} must be judged by this sweep's metric ({mine.name}, {mine.goal}), and "
+            f"is by {theirs.name} ({theirs.goal}): leave it out, or give both sweeps one metric"
+        )
+
+
+def _nothing(sweep: Earlier, spec: SweepSpec) -> str:
+    """What to say of a sweep of which no trial can be used."""
+    head = f"warm_start: {sweep.folder} must have a trial inside this search space"
+    if not sweep.trials:
+        return f"{head}, and none of its trials has reported anything: leave it out"
+    shared = [name for name in spec.space.names if name in sweep.searched or name in sweep.fixed]
+    if not shared:
+        names = listed(sorted(sweep.searched))
+        return (
+            f"{head}, and they have no parameter in common (it has {names}): leave it out, or name them alike"
+        )
+    outside = f"{len(sweep.trials)} have values of {listed(shared)} outside of it"
+    return f"{head}, and all {outside}: leave it out, or widen the ranges"
+
+
+def described(taken: Sequence[Earlier]) -> list[str]:
+    """A line for the user on each sweep that something was taken from."""
+    return [f"warm_start: {len(it.trials)} of {it.found} trials taken from {it.folder}" for it in taken]
+
+
+def write_taken(paths: RunPaths, taken: Sequence[Earlier]) -> None:
+    """Keep what was taken; a file of an earlier attempt at this sweep goes."""
+    if not taken:
+        paths.warm_start.unlink(missing_ok=True)
+        return
+    document = {"version": 1, "sweeps": [_document(sweep) for sweep in taken]}
+    replace_file(paths.warm_start, json.dumps(document, separators=(",", ":")).encode())
+
+
+def _document(sweep: Earlier) -> dict[str, Any]:
+    trials = [
+        {"number": t.number, "params": t.params, "values": list(t.values.items()), "failed": t.failed}
+        for t in sweep.trials
+    ]
+    return {
+        "folder": sweep.folder,
+        "epochs": sweep.epochs,
+        "searched": sorted(sweep.searched),
+        "fixed": sweep.fixed,
+        "found": sweep.found,
+        "state": sweep.state,
+        "trials": trials,
+    }
+
+
+def read_taken(paths: RunPaths) -> tuple[Earlier, ...]:
+    """What `write_taken` kept.
+
+    Raises:
+        CorruptStudyError: the file is not there, or not what was written.
+    """
+    try:
+        return tuple(_earlier(sweep) for sweep in parse_object(paths.warm_start.read_bytes())["sweeps"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CorruptStudyError(
+            f"{shown(paths.warm_start)} must hold what the sweep took from earlier ones, and does not "
+            f"({reason}): restore it from a backup"
+        ) from error
+
+
+def _earlier(document: Mapping[str, Any]) -> Earlier:
+    epochs, found, searched = document["epochs"], document["found"], document["searched"]
+    trials = tuple(_trial(trial, epochs) for trial in document["trials"])
+    if not trials or not all(isinstance(name, str) for name in [document["folder"], *searched]):
+        raise ValueError("a folder, names and trials are wanted")
+    if type(found) is not int or not isinstance(document["state"], dict):
+        raise ValueError("found and state are wanted")
+    fixed = _scalars(document["fixed"])
+    return Earlier(
+        document["folder"], epochs, frozenset(searched), fixed, trials, found=found, state=document["state"]
+    )
+
+
+def _trial(document: Mapping[str, Any], epochs: int) -> EarlierTrial:
+    number, values = document["number"], dict(document["values"])
+    if not values or not all(type(epoch) is int and 0 < epoch <= epochs for epoch in (*values, epochs)):
+        raise ValueError("epochs are whole numbers from 1 on")
+    if type(number) is not int or not all(_finite(value) for value in values.values()):
+        raise ValueError("numbers are wanted")
+    return EarlierTrial(number, _scalars(document["params"]), values, document["failed"] is True)
+
+
+def _finite(value: object) -> bool:
+    return type(value) in (int, float) and -_LARGEST < value < _LARGEST  # type: ignore[operator]  # a number
+
+
+def _scalars(document: Mapping[str, Any]) -> Params:
+    if not all(value is None or isinstance(value, str | int | float) for value in document.values()):
+        raise ValueError("values of parameters are scalars")
+    return dict(document)
