@@ -45,13 +45,13 @@ def _read(folder: str, spec: SweepSpec, places: Sequence[Path]) -> Earlier:
     paths = RunPaths(root.absolute())
     try:
         old = load_resolved(paths)
-        _check_metric(folder, spec, old)
+        metric = _further(folder, spec, old)
         records = read_records(paths, old.name, old.metric.goal, old.storage)
     except UsageError:
         raise
     except SweepError as error:
         raise UsageError(f"warm_start: {folder} must be a sweep that can be read: {error}") from error
-    trials = earlier_trials(records, old.epochs)
+    trials = earlier_trials(records, old.epochs, metric)
     searched, fixed = frozenset(old.space.names), dict(old.space.fixed)
     sweep = Earlier(folder, old.epochs, searched, fixed, trials, found=len(trials), state={})
     if not sweep.within(spec.space):
@@ -59,13 +59,16 @@ def _read(folder: str, spec: SweepSpec, places: Sequence[Path]) -> Earlier:
     return sweep
 
 
-def _check_metric(folder: str, spec: SweepSpec, old: SweepSpec) -> None:
-    mine, theirs = spec.metric, old.metric
-    if (mine.name, mine.goal) != (theirs.name, theirs.goal):
+def _further(folder: str, spec: SweepSpec, old: SweepSpec) -> str | None:
+    """This sweep's leading metric where it is not the earlier one's too, but one of its further ones."""
+    mine, goals = spec.metric, {old.metric.name: old.metric.goal, **old.objectives.further}
+    if goals.get(mine.name) != mine.goal:
+        theirs = listed([f"{name} ({goal})" for name, goal in goals.items()])
         raise UsageError(
             f"warm_start: {folder} must be judged by this sweep's metric ({mine.name}, {mine.goal}), and "
-            f"is by {theirs.name} ({theirs.goal}): leave it out, or give both sweeps one metric"
+            f"is by {theirs}: leave it out, or give both sweeps one metric"
         )
+    return None if mine.name == old.metric.name else mine.name
 
 
 def _nothing(sweep: Earlier, spec: SweepSpec) -> str:

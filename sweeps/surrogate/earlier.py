@@ -71,16 +71,21 @@ class Earlier:
         return params
 
 
-def earlier_trials(records: Sequence[TrialRecord], epochs: int) -> tuple[EarlierTrial, ...]:
+def earlier_trials(
+    records: Sequence[TrialRecord], epochs: int, metric: str | None = None
+) -> tuple[EarlierTrial, ...]:
     """Every one that has reported, up to ``epochs``; of a member of a population what its first configuration
-    came to.
+    came to. ``metric`` is the further one that counts, where the leading one does not.
     """
-    trials = [_of(record, epochs) for record in records]
+    trials = [_of(record, epochs, metric) for record in records]
     return tuple(trial for trial in trials if trial.values)
 
 
-def _of(record: TrialRecord, epochs: int) -> EarlierTrial:
+def _of(record: TrialRecord, epochs: int, metric: str | None) -> EarlierTrial:
     values = of_first_configuration(record)
+    if metric is not None:
+        told = {epoch: further.metrics for epoch, further in record.further.items() if epoch in values}
+        values = {epoch: metrics[metric] for epoch, metrics in told.items() if metric in metrics}
     values = {epoch: value for epoch, value in values.items() if epoch <= epochs}
     return EarlierTrial(record.number, record.params_at(1), values, record.state == "FAILED")
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 ROOT5 = math.sqrt(5.0)
-TREND = 1.0  # the variance of how much of an earlier sweep is in this one
+TREND = 4.0  # the variance of how much of an earlier sweep is in this one
 
 # Of each hyperparameter: prior mean, deviation, bounds.
 _SCALE = np.array([math.log(0.6), 0.9, math.log(0.05), math.log(20.0)])  # log length scale of a parameter

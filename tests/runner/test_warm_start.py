@@ -28,7 +28,7 @@ def factory(at=0.75):
         t = np.arange(1, epochs + 1)
         losses = 0.02 + off + 0.5 * np.exp(-t / (1 + 2 * y))
         noise = np.random.default_rng(seed).normal(0, 0.02, epochs)
-        return sweeps.Curve({"val_loss": list(losses * np.exp(noise)), "other": losses}, [60.0] * epochs)
+        return sweeps.Curve({"val_loss": list(losses * np.exp(noise)), "other": -losses}, [60.0] * epochs)
 
     return curve
 
@@ -36,7 +36,7 @@ def factory(at=0.75):
 def bowl(at=0.75):
     def curve(config, seed, epochs):
         off = sum((config[name] - at) ** 2 for name in "abcdef")
-        losses = 0.01 + off + np.exp(-np.arange(1, epochs + 1) / 2)
+        losses = 0.01 + off + np.exp(-2.0 * np.arange(1, epochs + 1))
         return sweeps.Curve({"val_loss": losses}, [60.0] * epochs)
 
     return curve
@@ -91,18 +91,17 @@ def best_of(results: sweeps.Results) -> dict[str, float]:
 
 
 def test_a_sweep_of_the_same_kind_says_where_to_search_and_a_misleading_one_does_no_harm(run):
-    six = {"parameters": {name: {"min": 0.0, "max": 1.0} for name in "abcdef"}, "pruner": "none"}
+    six = {"parameters": {name: {"min": 0.0, "max": 1.0} for name in "abcdef"}, "pruner": "none", "epochs": 4}
     found: dict[str, list[float]] = {"bowl": [], "other_bowl": [], "": []}
     for seed in range(2):
         for kind, best in found.items():
             if kind:
-                run(f"{kind}{seed}", kind, seed=10 + seed, **six, budget={"trials": 32})
+                run(f"{kind}{seed}", kind, seed=10 + seed, **six, budget={"trials": 24})
             earlier = [f"{kind}{seed}"] if kind else []
             new = run(f"after_{kind}{seed}", "bowl", warm_start=earlier, seed=seed, **six)
             best.append(new.trials["metric"].min())
-    same, misleading, without = map(sum, found.values())
-    floor = 0.02
-    assert same - floor < 0.6 * (without - floor) and misleading < 1.2 * without
+    same, misleading, without = (sum(best) - 0.02 for best in found.values())  # there is none below 0.01
+    assert same < 0.5 * without and misleading < 1.5 * without
 
 
 def test_the_best_of_it_are_tried_first_after_what_is_enqueued(run):
@@ -156,6 +155,14 @@ def test_resumed_it_goes_on_as_if_never_cut_short_though_the_old_folder_is_gone(
     assert "warm_start: 16 of 16 trials taken from old" in resumed.notes
     again = sweeps.run("whole.yaml", results=tmp_path)
     assert params(again) == params(whole)
+
+
+def test_of_several_metrics_the_one_of_this_sweep_counts(run):
+    by_both = [{"name": "other", "goal": "minimize"}, {"name": "val_loss", "goal": "minimize"}]
+    old = run("old", metric=by_both, sampler="random", pruner="none", budget={"trials": 6})
+    new = run("new", warm_start=["old"], sampler="random", budget={"trials": 1})
+    best = old.epochs.groupby("number")["val_loss"].min().idxmin()
+    assert best != old.best.number and params(new)[0] == params(old)[best]
 
 
 def test_a_sweep_may_start_anew_from_its_own_former_self(run, tmp_path):
