@@ -61,7 +61,7 @@ class CurveGP:
         covariance = self._covariance(points, points)
         covariance[np.diag_indices_from(covariance)] += self.noise + JITTER
         self._factor = cholesky(covariance, lower=True)
-        self._weights = cho_solve((self._factor, True), points.values)
+        self._weights = cho_solve((self._factor, True), points.values - points.expected)
 
     def predict(self, features: Array, time: float, trends: Array | None = None) -> tuple[Array, Array]:
         """Mean and standard deviation, without noise, of m new trials, features (m, columns), at ``time``;
@@ -75,7 +75,7 @@ class CurveGP:
         if trends is not None:
             prior = prior + TREND * (trends * trends).sum(axis=1)
         variance = np.maximum(prior - (reduced * reduced).sum(axis=0), 1e-10)
-        return cross.T @ self._weights, np.sqrt(variance)
+        return new.expected + cross.T @ self._weights, np.sqrt(variance)
 
     def predict_after(self, points: Points) -> tuple[float, float]:
         """Mean and standard deviation of a trial at the last of ``points``, all of them its own, if the
@@ -84,7 +84,7 @@ class CurveGP:
         """
         cross = self._covariance(self._points, points)
         reduced = self._reduce(cross)
-        mean = cross.T @ self._weights
+        mean = points.expected + cross.T @ self._weights
         covariance = self._covariance(points, points) - reduced.T @ reduced
         known = covariance[:-1, :-1] + (self.noise + JITTER) * np.eye(len(mean) - 1)
         gain = np.linalg.solve(known, covariance[:-1, -1])

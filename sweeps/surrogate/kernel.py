@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 ROOT5 = math.sqrt(5.0)
-TREND = 4.0  # the variance of how much of an earlier sweep is in this one
+TREND = 1.0  # the variance of the weight that an earlier sweep has in this one
+_EXPECTED = 0.5  # the mean of all weights together: who names a sweep expects it to help
 
 # Of each hyperparameter: prior mean, deviation, bounds.
 _SCALE = np.array([math.log(0.6), 0.9, math.log(0.05), math.log(20.0)])  # log length scale of a parameter
@@ -97,6 +98,12 @@ def slopes(theta: Array, times: Array) -> Array:
     return np.stack([in_time(theta + step, times) - in_time(theta - step, times) for step in steps]) / (
         2.0 * _STEP
     )
+
+
+def expected(trends: Array) -> Array:
+    """What is thought of n points before any is seen, (n,); ``trends`` (n, sweeps) as in `Points`."""
+    mean: Array = _EXPECTED * trends.mean(axis=1)
+    return mean
 
 
 def along_trends(trends: Array, others: Array) -> Array:

@@ -3,9 +3,9 @@
 An earlier sweep gets a model of its own, once; its trend becomes a regressor of this sweep's model: loss =
 weight * trend + what this sweep alone can tell, with a weight for each earlier sweep. All of it stays a
 Gaussian process (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section 2.7: fixed
-basis functions under a Gaussian prior of their weights). The weights, 0 on average before anything is seen,
-are integrated out: they follow from how well trend and losses agree, be it that they are contrary. An earlier
-sweep of no use costs one degree of freedom; its points and hyperparameters are none of this sweep's.
+basis functions under a Gaussian prior of their weights). The weights are integrated out: expected to be some
+half before anything is seen, they follow from how well trend and losses agree. An earlier sweep of no use
+costs one degree of freedom; its points and hyperparameters are none of this sweep's.
 """
 
 from __future__ import annotations

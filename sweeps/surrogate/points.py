@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeps.surrogate.kernel import expected
+
 Array = NDArray[np.float64]
 
 
@@ -21,3 +23,8 @@ class Points:
     times: Array
     values: Array
     trends: Array | None = None
+
+    @property
+    def expected(self) -> Array:
+        """What is thought of the values before any is seen."""
+        return np.zeros(len(self.times)) if self.trends is None else expected(self.trends)

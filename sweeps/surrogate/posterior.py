@@ -24,7 +24,7 @@ class Posterior:
     def __init__(self, points: Points, layout: Layout) -> None:
         order = np.argsort(points.times, kind="stable")
         self._layout = layout
-        self._y, self._features = points.values[order], points.features[order]
+        self._y, self._features = (points.values - points.expected)[order], points.features[order]
         self._times, self._starts, self._at = np.unique(
             points.times[order], return_index=True, return_inverse=True
         )
