@@ -21,6 +21,7 @@ from sweeps.surrogate.earlier import Earlier, EarlierTrial, earlier_trials
 from sweeps.surrogate.landscape import landscapes
 
 _LARGEST = 1e308
+_MOST_TRIALS = 2**31
 
 
 def take(spec: SweepSpec, places: Sequence[Path]) -> tuple[Earlier, ...]:
@@ -149,7 +150,11 @@ def _trial(document: Mapping[str, Any], epochs: int) -> EarlierTrial:
     number, values = document["number"], dict(document["values"])
     if not values or not all(type(epoch) is int and 0 < epoch <= epochs for epoch in (*values, epochs)):
         raise ValueError("epochs are whole numbers from 1 on")
-    if type(number) is not int or not all(_finite(value) for value in values.values()):
+    if (
+        type(number) is not int
+        or not 0 <= number < _MOST_TRIALS
+        or not all(_finite(value) for value in values.values())
+    ):
         raise ValueError("numbers are wanted")
     return EarlierTrial(number, _scalars(document["params"]), values, document["failed"] is True)
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.search import cells, drive_ours, methods, plot, report, run
+from benchmarks.search import cells, drive_ours, methods, plot, report, run, warm_start
 from benchmarks.search.cells import Cell, Key
 from benchmarks.search.clock import Simulation
 from benchmarks.search.problems import DEVELOPMENT, JUDGING, METRIC, SETS, Problem, names, problem
@@ -54,6 +54,23 @@ def test_early_epochs_of_the_deceptive_family_anti_correlate_with_the_last(name)
     half = losses.shape[1] // 2
     assert rank_correlation(losses[:, half], losses[:, -1]) < 0
     assert losses[:, :half].min() > np.median(losses[:, -1])  # nothing is found before the end
+
+
+def test_the_best_of_what_misleads_is_bad():
+    _, configs, losses, _ = drawn("branin:0")
+    assert rank_correlation(problem("inverted:branin:0").batch(configs)[0][:, -1], losses[:, -1]) < -0.99
+    searched = problem("mirrored:branin:0")
+    again = decode(searched.space, 1.0 - encode(searched.space, configs))
+    assert searched.batch(again)[0] == pytest.approx(losses)
+
+
+def test_a_table_of_earlier_sweeps_compares_equal_tasks_and_seeds():
+    jobs = list(warm_start.jobs(["a", "b"], 2, ["same", "other"]))
+    assert len(jobs) == 12 and jobs[2] == warm_start.Job("a", 0, "other", "b")
+    found = {job: [0.2 if job.relation == "same" else 0.4 + job.seed] * 4 for job in jobs if job.task == "a"}
+    same, other = warm_start.table(found)
+    assert (same["searches"], same["regret"][0], same["without"][0]) == (2, 0.2, 0.9)
+    assert other["ratio"] == [1.0] * 4
 
 
 @pytest.mark.parametrize("name", SETS["hartmann"] + SETS["branin"])
