@@ -80,7 +80,7 @@ def table(found: Mapping[Job, list[float]]) -> list[dict[str, Any]]:
             continue
         regrets = _means([regrets for _, regrets in after])
         without = _means([found[Job(job.task, job.seed)] for job, _ in after])
-        ratio = [a / b for a, b in zip(regrets, without, strict=True)]
+        ratio = [round(a / b, 3) for a, b in zip(regrets, without, strict=True)]
         row = {"earlier": relation, "searches": len(after), "regret": regrets, "without": without}
         rows.append(row | {"ratio": ratio})
     return rows
