@@ -44,7 +44,6 @@ def finished(number: int):
 
 def ours(trials: int) -> tuple[float, float]:
     """Median milliseconds of a proposal, and mean of a report with its decision."""
-    from sweeps.pruners import NoPruner
     from sweeps.pruners.multifidelity import MultiFidelityPruner
     from sweeps.samplers import Draw
     from sweeps.samplers.multifidelity import MultiFidelitySampler
@@ -56,7 +55,7 @@ def ours(trials: int) -> tuple[float, float]:
     model = CurveModel(space, "minimize", EPOCHS)
     records = [finished(number) for number in range(trials)]
     sampler = MultiFidelitySampler(space=space, seed=0, model=model, exploration=0.0)
-    pruner = MultiFidelityPruner(model=model, records=records, halving=NoPruner(), epochs=EPOCHS, chance=0.0)
+    pruner = MultiFidelityPruner(model=model, records=records, epochs=EPOCHS, chance=0.0)
     for record in records:
         sampler.observe(record)
     asks: list[float] = []

@@ -36,6 +36,7 @@ class Sweep:
             "epochs": 4,
             "parameters": {"x": {"min": 0.1, "max": 1.0}},
             "budget": {"trials": 3},
+            "sampler": "random",  # at once: what is tested is the engine
             "pruner": "none",
         }
         folder.mkdir(parents=True, exist_ok=True)
