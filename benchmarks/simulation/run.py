@@ -1,7 +1,7 @@
 """What a simulated sweep of a cluster costs on one machine: 10,000 trials of 50 epochs on 1,000 workers.
 
 Each sweep is one `sweep simulate`, from the command to its last line: seconds, and the process's memory. With
-asha most trials end early; without a pruner every epoch is reported.
+asha most trials end early; without a pruner every epoch is reported; auto proposes each trial by its model.
 """
 
 from __future__ import annotations
@@ -27,30 +27,33 @@ parameters:
   lr: {{min: 1e-5, max: 1e-1, log: true}}
   momentum: {{min: 0.0, max: 0.99}}
   width: {{values: [16, 32, 64, 128]}}
-sampler: random
 workers: 1000
 budget: {{trials: 10000}}
 """
 
 
-def simulate(pruner: str) -> dict[str, Any]:
+SWEEPS = {"asha": ("random", "asha"), "none": ("random", "none"), "auto": ("auto", "auto")}
+BARS = {"asha": "180 s, 1,000 MB", "auto": "900 s, 1,000 MB"}
+
+
+def simulate(sampler: str, pruner: str) -> dict[str, Any]:
     """``seconds``, ``cpu_seconds``, ``memory_mb`` of one simulated sweep, and what it came to."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cluster.yaml"
         path.write_text(SPEC)
-        command = [sys.executable, "-m", "benchmarks.simulation.run", str(path), pruner]
+        command = [sys.executable, "-m", "benchmarks.simulation.run", str(path), sampler, pruner]
         begun = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         seconds = time.perf_counter() - begun
     return {"seconds": seconds, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def measured(path: Path, pruner: str) -> None:
+def measured(path: Path, sampler: str, pruner: str) -> None:
     """The command itself, which then prints what it took."""
     from sweeps.cli.running import simulate_command
 
     flags = {"allow_code_change": False, "as_json": False, "quiet": True}
-    code = simulate_command(path, [f"pruner={pruner}"], path.parent, False, **flags)
+    code = simulate_command(path, [f"sampler={sampler}", f"pruner={pruner}"], path.parent, False, **flags)
     assert code == 0
     used = resource.getrusage(resource.RUSAGE_SELF)
     lines = (path.parent / "cluster/trials.csv").read_text().splitlines()
@@ -60,14 +63,14 @@ def measured(path: Path, pruner: str) -> None:
 
 
 def main() -> None:
-    result = {pruner: simulate(pruner) for pruner in ("asha", "none")}
+    result = {name: simulate(*searched) for name, searched in SWEEPS.items()}
     rows = [
         (
-            f"{pruner}: {told['epochs']:,} epochs",
+            f"{name}: {told['epochs']:,} epochs",
             f"{told['seconds']:.0f} s ({told['cpu_seconds']:.0f} s of one core), {told['memory_mb']:.0f} MB"
-            + ("   bar: 180 s, 1,000 MB" if pruner == "asha" else ""),
+            + (f"   bar: {BARS[name]}" if name in BARS else ""),
         )
-        for pruner, told in result.items()
+        for name, told in result.items()
     ]
     table("sweep simulate: 10,000 trials of at most 50 epochs on 1,000 virtual workers", rows)
     keep(__file__, result)
@@ -75,6 +78,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        measured(Path(sys.argv[1]), sys.argv[2])
+        measured(Path(sys.argv[1]), *sys.argv[2:])
     else:
         main()
