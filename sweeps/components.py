@@ -27,6 +27,13 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
 }
 
 
+def check_least(least: int, **options: int | None) -> None:
+    """Raises UsageError for the first of ``options`` that is given and less than ``least``."""
+    for name, value in options.items():
+        if value is not None and value < least:
+            raise UsageError(f"{name} must be at least {least}, not {value}")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with a component: ``key`` is "name" or the option's name."""

@@ -8,9 +8,9 @@ result counts for those that come after it, also where it ended by it.
 
 from __future__ import annotations
 
-from sweeps.errors import UsageError
+from sweeps.components import check_least
 from sweeps.messages import Goal
-from sweeps.pruners.rungs import Halving, Ladder, Rung
+from sweeps.pruners.rungs import Halving, Ladder, Rung, check_halving
 
 
 class Asha(Halving):
@@ -40,7 +40,8 @@ class Asha(Halving):
         reduction_factor: int = 3,
         startup_trials: int = 0,
     ) -> None:
-        check_halving(min_epochs, epochs, reduction_factor, startup_trials)
+        check_halving(epochs, reduction_factor, min_epochs=min_epochs)
+        check_least(0, startup_trials=startup_trials)
         super().__init__(goal, epochs)
         self._reduction_factor = reduction_factor
         self._startup_trials = startup_trials
@@ -58,13 +59,3 @@ class Asha(Halving):
         if len(rung.losses) <= self._startup_trials:
             return False
         return not rung.promotes(loss, self._reduction_factor)
-
-
-def check_halving(min_epochs: int, epochs: int, reduction_factor: int, startup_trials: int) -> None:
-    """Raises UsageError for an option of halving that is outside its range."""
-    if not 1 <= min_epochs <= epochs:
-        raise UsageError(f"min_epochs must be from 1 to the sweep's {epochs} epochs, not {min_epochs}")
-    if reduction_factor < 2:
-        raise UsageError(f"reduction_factor must be at least 2, not {reduction_factor}")
-    if startup_trials < 0:
-        raise UsageError(f"startup_trials must be at least 0, not {startup_trials}")

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from sweeps.pruners.asha import check_halving
-from sweeps.pruners.rungs import Ladder
+from sweeps.components import check_least
+from sweeps.pruners.rungs import Ladder, check_halving
 from sweeps.study.front import Points, contributions, ranks
 from sweeps.study.objectives import Losses, Objectives
 from sweeps.study.record import TrialRecord
@@ -109,7 +109,8 @@ class FrontAsha:
         reduction_factor: int = 3,
         startup_trials: int = 0,
     ) -> None:
-        check_halving(min_epochs, epochs, reduction_factor, startup_trials)
+        check_halving(epochs, reduction_factor, min_epochs=min_epochs)
+        check_least(0, startup_trials=startup_trials)
         self._objectives = objectives
         self._records = records
         self._epochs = epochs

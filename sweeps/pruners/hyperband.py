@@ -12,9 +12,9 @@ from bisect import bisect_right
 from itertools import accumulate
 from zlib import crc32
 
-from sweeps.errors import UsageError
+from sweeps.components import check_least
 from sweeps.messages import Goal
-from sweeps.pruners.rungs import Halving, Ladder, Rung
+from sweeps.pruners.rungs import Halving, Ladder, Rung, check_halving
 
 
 class Hyperband(Halving):
@@ -56,7 +56,8 @@ class Hyperband(Halving):
         bootstrap_count: int = 0,
         study: str = "",
     ) -> None:
-        _check(min_resource, epochs, reduction_factor, bootstrap_count)
+        check_halving(epochs, reduction_factor, min_resource=min_resource)
+        check_least(0, bootstrap_count=bootstrap_count)
         super().__init__(goal, epochs)
         self._reduction_factor = reduction_factor
         self._bootstrap_count = bootstrap_count
@@ -80,12 +81,3 @@ class Hyperband(Halving):
     def stops(self, rung: Rung, loss: float) -> bool:
         few = len(rung.losses) <= self._bootstrap_count
         return few or not rung.promotes(loss, self._reduction_factor)
-
-
-def _check(min_resource: int, epochs: int, reduction_factor: int, bootstrap_count: int) -> None:
-    if not 1 <= min_resource <= epochs:
-        raise UsageError(f"min_resource must be from 1 to the sweep's {epochs} epochs, not {min_resource}")
-    if reduction_factor < 2:
-        raise UsageError(f"reduction_factor must be at least 2, not {reduction_factor}")
-    if bootstrap_count < 0:
-        raise UsageError(f"bootstrap_count must be at least 0, not {bootstrap_count}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sweeps.components import check_least
 from sweeps.errors import UsageError
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
@@ -43,8 +44,7 @@ class MultiFidelityPruner:
     ) -> None:
         if not 0.0 <= chance < 1.0:
             raise UsageError(f"chance must be from 0 to below 1, not {chance}")
-        if startup_trials < 2:
-            raise UsageError(f"startup_trials must be at least 2, not {startup_trials}")
+        check_least(2, startup_trials=startup_trials)
         self._model = model
         self._records = records
         self._chance = chance

@@ -13,6 +13,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
+from sweeps.components import check_least
 from sweeps.errors import UsageError
 from sweeps.messages import Goal
 from sweeps.study.record import TrialRecord
@@ -52,8 +53,8 @@ class Percentile:
     ) -> None:
         if not 0 <= percentile <= 100:
             raise UsageError(f"percentile must be from 0 to 100, not {percentile}")
-        _check_least(0, n_startup_trials=n_startup_trials, n_warmup_steps=n_warmup_steps)
-        _check_least(1, interval_steps=interval_steps, n_min_trials=n_min_trials)
+        check_least(0, n_startup_trials=n_startup_trials, n_warmup_steps=n_warmup_steps)
+        check_least(1, interval_steps=interval_steps, n_min_trials=n_min_trials)
         self._minimize = goal == "minimize"
         self._percentile = percentile if self._minimize else 100 - percentile
         self._n_startup_trials = n_startup_trials
@@ -160,9 +161,3 @@ def percentile_of(values: Sequence[float], percentile: float) -> float:
     low, high = values[below], values[min(below + 1, len(values) - 1)]
     share = place - below
     return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
-
-
-def _check_least(least: int, **options: int) -> None:
-    for name, value in options.items():
-        if value < least:
-            raise UsageError(f"{name} must be at least {least}, not {value}")

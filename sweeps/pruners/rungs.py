@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Generic, Protocol, TypeVar
 
+from sweeps.components import check_least
+from sweeps.errors import UsageError
 from sweeps.messages import Goal
 from sweeps.study.record import TrialRecord
 
@@ -32,6 +34,16 @@ class Milestone(Protocol):
 
 
 R = TypeVar("R", bound=Milestone)
+
+
+def check_halving(epochs: int, reduction_factor: int, **first: int) -> None:
+    """Raises UsageError where the ``first`` rung, by its option's name, is not within the sweep's epochs, or
+    where nobody would be left behind.
+    """
+    for name, epoch in first.items():
+        if not 1 <= epoch <= epochs:
+            raise UsageError(f"{name} must be from 1 to the sweep's {epochs} epochs, not {epoch}")
+    check_least(2, reduction_factor=reduction_factor)
 
 
 class Rung:

@@ -13,6 +13,7 @@ from sweeps.components import (
     Entry,
     Problem,
     call_factory,
+    check_least,
     find_problems,
     is_user_factory,
     user_entry,
@@ -35,7 +36,7 @@ def _qmc(*, qmc_type: str = "sobol", scramble: bool = True) -> dict[str, Any]:
 
 
 def _multifidelity(*, n_startup_trials: int = 8, exploration: float = 0.05) -> dict[str, Any]:
-    _at_least("n_startup_trials", n_startup_trials, 1)
+    check_least(1, n_startup_trials=n_startup_trials)
     if not 0.0 <= exploration <= 1.0:
         raise UsageError(f"exploration must be from 0 to 1, not {exploration}")
     return {"n_startup_trials": n_startup_trials, "exploration": exploration}
@@ -60,8 +61,8 @@ def _tpe(
     Of several objectives it takes the better trials by front, and within one by hypervolume: Ozaki et al.,
     "Multiobjective Tree-Structured Parzen Estimator", JAIR 73, 2022.
     """
-    _at_least("n_startup_trials", n_startup_trials, 0)
-    _at_least("n_ei_candidates", n_ei_candidates, 1)
+    check_least(0, n_startup_trials=n_startup_trials)
+    check_least(1, n_ei_candidates=n_ei_candidates)
     return optuna.samplers.TPESampler(
         seed=seed,
         n_startup_trials=n_startup_trials,
@@ -84,7 +85,7 @@ def _cmaes(
     lr_adapt: bool = False,
 ) -> BaseSampler:
     """Optuna's CMA-ES; conditional parameters and choices are drawn at random."""
-    _at_least("popsize", popsize, 2)
+    check_least(2, popsize=popsize)
     if sigma0 is not None and sigma0 <= 0:
         raise UsageError(f"sigma0 must be above 0, not {sigma0}")
     return optuna.samplers.CmaEsSampler(
@@ -98,11 +99,6 @@ def _cmaes(
         lr_adapt=lr_adapt,
         warn_independent_sampling=False,
     )
-
-
-def _at_least(name: str, value: int | None, least: int) -> None:
-    if value is not None and value < least:
-        raise UsageError(f"{name} must be at least {least}, not {value}")
 
 
 _OBJECTS = {"independent_sampler", "constraints_func", "warn_independent_sampling"}  # no YAML can write them
