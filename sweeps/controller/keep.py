@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sweeps.paths import RunPaths
 from sweeps.spec import Keep
 from sweeps.study import Losses, Objectives, TrialRecord
+from sweeps.study.front import nondominated
 from sweeps.trial.handover import Shelf
 
 
@@ -60,20 +61,12 @@ class Keeper:
         return beaten + (self._enter_front(record.number, losses) if self._objectives.several else [])
 
     def _enter_front(self, number: int, losses: Losses) -> list[int]:
-        """The trials that leave the front for this one."""
-        if any(_dominates(other, losses) for other in self._front.values()):
-            return []
-        beaten = [other for other, of in self._front.items() if _dominates(losses, of)]
-        for other in beaten:
-            del self._front[other]
-        self._front[number] = losses
-        return beaten
+        """The trials that are not on the front once this one is known, perhaps itself."""
+        known = {**self._front, number: losses}
+        among = dict(zip(known, nondominated(list(known.values())), strict=True))
+        self._front = {trial: losses for trial, losses in known.items() if among[trial]}
+        return [trial for trial in known if not among[trial]]
 
     def _discard(self, number: int, *, but_best: bool = False) -> None:
         among_best = number in self._front or any(number == best for _, best in self._top)
         self._shelf.discard(self._paths.trial(number), but_best=but_best or among_best)
-
-
-def _dominates(one: Losses, other: Losses) -> bool:
-    """Nowhere worse and somewhere better."""
-    return one != other and all(mine <= its for mine, its in zip(one, other, strict=True))

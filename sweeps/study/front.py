@@ -15,9 +15,9 @@ Mask = npt.NDArray[np.bool_]
 Ranks = npt.NDArray[np.int64]
 
 
-def nondominated(points: Points) -> Mask:
+def nondominated(points: npt.ArrayLike) -> Mask:
     """Which of the n points (n x d, finite) no other one dominates; equal points are there together."""
-    among: Mask = ranks(points, 1) == 0
+    among: Mask = ranks(np.asarray(points, dtype=float), 1) == 0
     return among
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from sweeps.messages import Goal
 from sweeps.study.front import nondominated
 from sweeps.study.record import TrialRecord, best_of
@@ -76,5 +74,5 @@ class Objectives:
         usable = self.usable(records)
         if not usable:
             return []
-        on_front = nondominated(np.array([losses for losses, _, _ in usable]))
+        on_front = nondominated([losses for losses, _, _ in usable])
         return [record for (_, _, record), among in zip(usable, on_front, strict=True) if among]
