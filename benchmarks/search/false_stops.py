@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
+from benchmarks.common import keep_as
 from benchmarks.search import problems
 from benchmarks.search.problems import METRIC, Problem, problem
 from benchmarks.search.regret import known
@@ -73,7 +74,15 @@ def judge(cell: tuple[str, str, int, int]) -> Stops:
     return Stops(watching.trials, watching.stops, watching.false)
 
 
-def main() -> None:
+def share(search: str, tasks: Sequence[str], given: argparse.Namespace, pool: Executor) -> dict[str, Any]:
+    """What became of all trials of ``search`` on ``tasks``."""
+    cells = itertools.product([search], tasks, [given.workers], range(given.seeds))
+    total = Stops.total(list(pool.map(judge, cells)))
+    counts = {"trials": total.trials, "stopped": total.stops, "falsely": total.false}
+    return {**counts, "share": round(total.rate, 4)}
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=["development:16", "synthetic"])
     parser.add_argument("--searches", nargs="+", default=["auto", "random+multifidelity"])
@@ -81,7 +90,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", type=Path)
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
     tasks = problems.names(given.tasks)
     families = sorted({task.partition(":")[0] for task in tasks})
     kept = {}
@@ -89,20 +102,12 @@ def main() -> None:
     with one_thread(), ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
         for search, family in itertools.product(given.searches, families):
             mine = [task for task in tasks if task.startswith(f"{family}:")]
-            cells = itertools.product([search], mine, [given.workers], range(given.seeds))
-            total = Stops.total(list(pool.map(judge, cells)))
             label = f"{search} on {family}"
-            kept[label] = {
-                "trials": total.trials,
-                "stopped": total.stops,
-                "falsely": total.false,
-                "share": round(total.rate, 4),
-            }
-            print(
-                f"{label:40s}{total.trials:8d}{total.stops:9d}{total.false:9d}{total.rate:8.2%}", flush=True
-            )
+            row = kept[label] = share(search, mine, given, pool)
+            counts = f"{row['trials']:8d}{row['stopped']:9d}{row['falsely']:9d}"
+            print(f"{label:40s}{counts}{row['share']:8.2%}", flush=True)
     if given.keep:
-        given.keep.write_text(json.dumps(kept, indent=2) + "\n")
+        keep_as(given.keep, kept)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 from sweeps.cli.console import pairs, print_json
 from sweeps.errors import TargetError
 from sweeps.printable import printable
-from sweeps.runner import check_runnable, described, search_path, take
+from sweeps.runner import check_runnable, search_path, warm_start
 from sweeps.seeding import generator
 from sweeps.spec import SweepSpec, json_schema, load_spec
 
@@ -32,7 +32,7 @@ except SweepError as error:
 def check_command(path: Path, overrides: Sequence[str], samples: int, import_: bool, *, as_json: bool) -> int:
     spec = load_spec(path, overrides)
     check_runnable(spec, search_path(spec))
-    taken = described(take(spec, search_path(spec)))
+    taken = warm_start.described(warm_start.take(spec, search_path(spec)))
     if import_:
         _import_functions(spec)
     drawn = _samples(spec, samples)

@@ -4,17 +4,14 @@ from sweeps.runner.checks import check_runnable
 from sweeps.runner.folder import read_folder, search_path
 from sweeps.runner.outcome import RunResult
 from sweeps.runner.run import DEFAULT_RESULTS, resume, run, test
-from sweeps.runner.warm_start import described, take
 
 __all__ = [
     "DEFAULT_RESULTS",
     "RunResult",
     "check_runnable",
-    "described",
     "read_folder",
     "resume",
     "run",
     "search_path",
-    "take",
     "test",
 ]

@@ -33,8 +33,10 @@ def build_search(
     goal = spec.metric.goal
     trends = landscapes(earlier, spec.space, goal)
     model = CurveModel(spec.space, goal, spec.epochs, spec.infeasible, earlier=trends)
+    chosen, judge = sampler_of(spec), pruner_of(spec)
     sampler = build_sampler(
-        *sampler_of(spec),
+        chosen.name,
+        chosen.options,
         space=spec.space,
         seed=spec.seed,
         parallel=workers > 1,
@@ -44,7 +46,8 @@ def build_search(
         infeasible=spec.infeasible,
     )
     pruner = build_pruner(
-        *pruner_of(spec),
+        judge.name,
+        judge.options,
         goal=goal,
         epochs=spec.epochs,
         store=store,

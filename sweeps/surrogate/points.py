@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeps.surrogate.kernel import expected
-
-Array = NDArray[np.float64]
+from sweeps.surrogate.kernel import Array, expected
 
 
 @dataclass(frozen=True, slots=True)
