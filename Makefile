@@ -32,6 +32,7 @@ bench: $(VENV)/runtime
 	$(BIN)/python -m benchmarks.simulation.run
 	$(BIN)/python -m benchmarks.training.run
 	$(BIN)/python -m benchmarks.accuracy.run
+	$(BIN)/python -m benchmarks.search.digits
 
 # How fast searches get good, ours and the peers': hours; it goes on where it stood (benchmarks/search/README.md).
 SEARCH := $(BIN)/python -m benchmarks.search.run --jobs 2
