@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import random
 import sqlite3
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
@@ -15,6 +17,10 @@ from optuna.storages._cached_storage import _CachedStorage
 from sweeps.errors import CorruptStudyError, DiskFullError, SweepError, UsageError
 from sweeps.urls import driver_url, mask_password
 
+if TYPE_CHECKING:
+    from sqlalchemy.exc import DBAPIError
+
+_ATTEMPTS = 50  # an attempt that fails has another's behind it that did not: more than there are tables
 _FULL = "53100"  # PostgreSQL's word for a full disk; SQLite has numbers
 _REFUSED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -31,13 +37,38 @@ def open_database(url: str, *, to_write: bool = True) -> BaseStorage:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         # To a reader it may be no study's database at all: a folder names what it likes.
-        return Database(RDBStorage(driver_url(url), skip_table_creation=not to_write), url)
+        return Database(_with_tables(url) if to_write else _as_it_is(url), url)
     except (SQLAlchemyError, ImportError, ValueError) as error:
         cause = mask_password(str(error.__cause__ or error).strip().splitlines()[0])
         raise UsageError(
             f"storage: cannot open {mask_password(url)}: {cause}; check the address, the rights, and that "
             'the database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'
         ) from error
+
+
+def _as_it_is(url: str) -> RDBStorage:
+    return RDBStorage(driver_url(url), skip_table_creation=True)
+
+
+def _with_tables(url: str) -> RDBStorage:
+    """Optuna looks for its tables, then creates them: of sweeps that open a new database at once, each finds
+    tables that the others have made in between, and tries again."""
+    from sqlalchemy.exc import DBAPIError
+
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return RDBStorage(driver_url(url))
+        except DBAPIError as error:
+            if not _made_by_another(error):
+                raise
+            time.sleep(random.uniform(0.01, 0.1))
+    return RDBStorage(driver_url(url))
+
+
+def _made_by_another(error: DBAPIError) -> bool:
+    from sqlalchemy.exc import IntegrityError
+
+    return isinstance(error, IntegrityError) or "already exists" in str(error.orig)
 
 
 class Database(_CachedStorage):

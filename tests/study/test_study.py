@@ -206,6 +206,38 @@ def test_a_database_holds_the_same_study(tmp_path, url):
     assert len(live) == 6
 
 
+OPEN_AT = """
+import sys, sqlalchemy, alembic
+from sweeps.study.database import open_database
+print("ready", flush=True)
+sys.stdin.readline()
+print(len(open_database(sys.argv[1]).get_all_studies()))
+"""
+
+
+@pytest.mark.parametrize("url", databases())
+def test_sweeps_that_open_a_new_database_at_once_all_find_its_tables(tmp_path, url):
+    url = f"sqlite:///{tmp_path}/study.db" if url == "sqlite" else new_database(url)
+    command = [sys.executable, "-c", OPEN_AT, url]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    sweeps = [subprocess.Popen(command, **pipes) for _ in range(6)]
+    assert [sweep.stdout.readline() for sweep in sweeps] == ["ready\n"] * 6
+    for sweep in sweeps:
+        sweep.stdin.write("\n")
+        sweep.stdin.flush()
+    ends = [sweep.communicate(timeout=60) for sweep in sweeps]
+    assert [out for out, _ in ends] == ["0\n"] * 6, [err[-500:] for _, err in ends]
+
+
+def new_database(url):
+    import psycopg
+
+    name = f"new_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
 @pytest.mark.skipif("SWEEPS_TEST_POSTGRESQL" not in os.environ, reason="SWEEPS_TEST_POSTGRESQL is not set")
 def test_a_database_that_is_lost_under_way_is_named_and_the_sweep_goes_on(tmp_path):
     import psycopg
