@@ -24,14 +24,14 @@ Array = NDArray[np.float64]
 
 FIT_POINTS = 250  # for hyperparameters: an L-BFGS step costs some 10 ms with so many
 KNOWN_POINTS = 400  # for predictions: a factorisation costs some 5 ms
-CLIP = 3.0
+CLIP = 6.0
 GROWTH = 1.1  # hyperparameters are fitted again when so many times as many trials are known
 
 _PENDING = 256  # running trials that are looked at, the latest
 _FRESH = 3  # points of a curve that are added to what the model knew before
 _LABELLED = 125  # trials of either kind that say what can be trained
 _HOPE = 0.5  # the label where nothing was tried
-_LABEL_NOISE = 0.05  # a variance: how blurred the border is
+_LABEL_NOISE = 0.02  # a variance: how blurred the border is
 
 
 class CurveModel:
