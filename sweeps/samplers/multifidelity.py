@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sweeps.samplers.base import Draw, Proposal, Sampler
 from sweeps.samplers.native import QmcSampler
@@ -17,8 +16,7 @@ from sweeps.seeding import generator
 from sweeps.space import Space
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
-
-Array = NDArray[np.float64]
+from sweeps.surrogate.kernel import Array
 
 ATTRIBUTE = "multifidelity"  # of a trial: the model's hyperparameters when it was proposed
 _RANDOM = 400  # candidates from anywhere

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from sweeps.surrogate.kernel import Array
 
 
 @dataclass(slots=True)

@@ -22,9 +22,8 @@ from sweeps.seeding import generator
 from sweeps.space import Space
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate.earlier import Earlier
+from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.model import CurveModel
-
-Array = NDArray[np.float64]
 
 _POINTS = 400  # of all earlier sweeps together
 _LEAST = 20  # of each

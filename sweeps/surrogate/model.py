@@ -17,10 +17,9 @@ from sweeps.space import Space
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate.curves import Curve, Scaling, Selection
 from sweeps.surrogate.gp import CurveGP
+from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.points import Points
 from sweeps.surrogate.units import Units
-
-Array = NDArray[np.float64]
 
 FIT_POINTS = 250  # for hyperparameters: an L-BFGS step costs some 10 ms with so many
 KNOWN_POINTS = 400  # for predictions: a factorisation costs some 5 ms

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeps.space import Choice, Float, Integer, Parameter, Params, Space, Value, identity
-
-Array = NDArray[np.float64]
+from sweeps.surrogate.kernel import Array
 
 _INACTIVE = 0.5  # the unit of a parameter that takes no part: the same for every such configuration
 
