@@ -84,7 +84,7 @@ def share(search: str, tasks: Sequence[str], given: argparse.Namespace, pool: Ex
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", default=["development:16", "synthetic"])
+    parser.add_argument("--tasks", nargs="+", default=["development:8", "synthetic"])
     parser.add_argument("--searches", nargs="+", default=["auto", "random+multifidelity"])
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
