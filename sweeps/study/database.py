@@ -37,17 +37,14 @@ def open_database(url: str, *, to_write: bool = True) -> BaseStorage:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         # To a reader it may be no study's database at all: a folder names what it likes.
-        return Database(_with_tables(url) if to_write else _as_it_is(url), url)
+        opened = _with_tables(url) if to_write else RDBStorage(driver_url(url), skip_table_creation=True)
+        return Database(opened, url)
     except (SQLAlchemyError, ImportError, ValueError) as error:
         cause = mask_password(str(error.__cause__ or error).strip().splitlines()[0])
         raise UsageError(
             f"storage: cannot open {mask_password(url)}: {cause}; check the address, the rights, and that "
             'the database exists (PostgreSQL needs the extra: pip install "sweeps[postgresql]")'
         ) from error
-
-
-def _as_it_is(url: str) -> RDBStorage:
-    return RDBStorage(driver_url(url), skip_table_creation=True)
 
 
 def _with_tables(url: str) -> RDBStorage:

@@ -206,8 +206,8 @@ def test_a_database_holds_the_same_study(tmp_path, url):
     assert len(live) == 6
 
 
-OPEN_AT = """
-import sys, sqlalchemy, alembic
+OPEN_WHEN_TOLD = """
+import sys, sqlalchemy, alembic  # what opening imports, so that it begins at once
 from sweeps.study.database import open_database
 print("ready", flush=True)
 sys.stdin.readline()
@@ -218,7 +218,7 @@ print(len(open_database(sys.argv[1]).get_all_studies()))
 @pytest.mark.parametrize("url", databases())
 def test_sweeps_that_open_a_new_database_at_once_all_find_its_tables(tmp_path, url):
     url = f"sqlite:///{tmp_path}/study.db" if url == "sqlite" else new_database(url)
-    command = [sys.executable, "-c", OPEN_AT, url]
+    command = [sys.executable, "-c", OPEN_WHEN_TOLD, url]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     sweeps = [subprocess.Popen(command, **pipes) for _ in range(6)]
     assert [sweep.stdout.readline() for sweep in sweeps] == ["ready\n"] * 6
