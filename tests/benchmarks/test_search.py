@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.search import cells, drive_ours, methods, plot, report, run, warm_start
+from benchmarks.search import cells, drive_ours, foresight, methods, plot, report, run, warm_start
 from benchmarks.search.cells import Cell, Key
 from benchmarks.search.clock import Simulation
 from benchmarks.search.problems import DEVELOPMENT, JUDGING, METRIC, SETS, Problem, names, problem
@@ -265,3 +265,21 @@ def test_names_that_are_none_are_refused(capsys):
     assert run.main(["--tasks", "ackley:0", "--report"]) == 2
     assert "ackley:0" in capsys.readouterr().err
     assert names(["development:3", "hartmann:1"]) == [*SETS["development"][:3], "hartmann:1"]
+
+
+def test_a_recorded_search_is_replayed_to_the_model():
+    line = foresight.record(("branin:0", 1, 0))
+    looks = foresight.replay(line)
+    assert looks == foresight.replay(line)
+    assert any(look.wins for look in looks) and not all(look.wins for look in looks)
+    assert all(0.0 <= look.chance <= 1.0 for look in looks)
+    found = foresight.summary(looks)
+    assert found["looks"] == len(looks) and found["low"] == sum(look.chance < 0.05 for look in looks)
+    wins = [look.chance for look in looks if look.wins]
+    assert np.mean(wins) > np.mean([look.chance for look in looks if not look.wins])
+
+
+def test_what_happened_costs_the_less_the_more_it_was_expected():
+    expected, surprising = foresight.Look(False, 0.9, True), foresight.Look(False, 0.9, False)
+    assert expected.loss == pytest.approx(-np.log(0.9)) and surprising.loss == pytest.approx(-np.log(0.1))
+    assert foresight.Look(False, 0.0, True).loss == pytest.approx(-np.log(1e-4))
