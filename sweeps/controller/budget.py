@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from sweeps.clock import Clock
@@ -64,6 +65,17 @@ class Spending:
         self._gpu_seconds += self._gpus * self._running * (now - self._measured)
         self._measured = now
         return self._gpu_seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """How long one more trial may run, by the wall time and the GPU hours that are left; >= 0."""
+        budget, left = self._budget, math.inf
+        if budget.wall is not None:
+            left = budget.wall - self.elapsed
+        if budget.gpu_hours is not None and self._gpus:
+            gpu_seconds = 3600 * budget.gpu_hours - self.gpu_seconds
+            left = min(left, gpu_seconds / (self._gpus * (self._running + 1)))
+        return max(left, 0.0)
 
     def runs(self, trials: int) -> None:
         """So many trials run from now on."""

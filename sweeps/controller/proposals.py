@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,8 +41,9 @@ class Proposals:
         """Whether a finite space is fully visited."""
         return self._size is not None and len(self._visited) >= self._size
 
-    def next(self, number: int, within: Mapping[str, Any]) -> Proposal | None:
-        """A configuration for trial ``number``; None when the space, or what is ``within``, has no more.
+    def next(self, number: int, within: Mapping[str, Any], seconds: float = math.inf) -> Proposal | None:
+        """A configuration for trial ``number``, which may run for ``seconds``; None when the space, or what
+        is ``within``, has no more.
 
         Raises:
             UsageError: the constraints leave next to nothing of an infinite space.
@@ -52,7 +54,7 @@ class Proposals:
         if self.exhausted:
             return None
         for redraw in range(REDRAWS):
-            proposal = self._sampler.suggest(Draw(number, redraw, within))
+            proposal = self._sampler.suggest(Draw(number, redraw, within, seconds))
             if not isinstance(proposal, Proposal):  # a sampler of the user's
                 raise UsageError(
                     "sampler: suggest(draw) must return sweeps.samplers.Proposal(params), and returned "

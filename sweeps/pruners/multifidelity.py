@@ -39,7 +39,7 @@ class MultiFidelityPruner:
         model: CurveModel,
         records: Sequence[TrialRecord],
         epochs: int,
-        chance: float = 0.05,
+        chance: float = 0.1,
         startup_trials: int = 4,
     ) -> None:
         if not 0.0 <= chance < 1.0:

@@ -64,7 +64,7 @@ def _multifidelity(
     epochs: int,
     model: CurveModel | None = None,
     records: Sequence[TrialRecord] = (),
-    chance: float = 0.05,
+    chance: float = 0.1,
     startup_trials: int = 4,
 ) -> MultiFidelityPruner:
     return MultiFidelityPruner(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ class Draw:
     number: int  # the trial it is for
     redraw: int = 0  # how many proposals for this trial were turned down
     within: Mapping[str, Any] = field(default_factory=dict)  # parameters that are given
+    seconds: float = math.inf  # how long the trial may run before the sweep's time is over
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,12 +88,13 @@ class MultiFidelitySampler(Sampler):
             drawn += [self._near(family, 0.02, 1.0, rng), self._near(family, 0.1, 1.0, rng)]
             drawn.append(self._near(family, np.inf, 0.3, rng))
         rows = units.snap(np.concatenate(drawn), draw.within)
-        worth = self._model.log_worth(rows, margin)
+        worth = self._model.log_worth(rows, margin, draw.seconds)
         for round_ in range(_ROUNDS):
             best = rows[np.argsort(-worth)[:8]]
             family = np.repeat(best, 25, axis=0)
             near = units.snap(self._near(family, 0.1 * 0.4**round_, 0.5, rng), draw.within)
-            rows, worth = np.vstack([rows, near]), np.append(worth, self._model.log_worth(near, margin))
+            worth = np.append(worth, self._model.log_worth(near, margin, draw.seconds))
+            rows = np.vstack([rows, near])
         return rows, worth
 
     def _near(self, family: Array, spread: float, share: float, rng: np.random.Generator) -> Array:

@@ -7,6 +7,7 @@ kernel.py     how alike two points are, and the hyperparameters of that
 posterior.py  how well hyperparameters explain what was seen
 gp.py         the Gaussian process over (configuration, epoch)
 model.py      all together: observe trials, predict what they, or others, come to
+cost.py       what an epoch of a configuration takes
 earlier.py    trials of earlier sweeps, as configurations of this one's space
 landscape.py  what an earlier sweep makes of configurations of this one
 """

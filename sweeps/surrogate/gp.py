@@ -63,15 +63,15 @@ class CurveGP:
         self._factor = cholesky(covariance, lower=True)
         self._weights = cho_solve((self._factor, True), points.values - points.expected)
 
-    def predict(self, features: Array, time: float, trends: Array | None = None) -> tuple[Array, Array]:
-        """Mean and standard deviation, without noise, of m new trials, features (m, columns), at ``time``;
-        ``trends`` as in `Points`.
+    def predict(self, features: Array, times: Array, trends: Array | None = None) -> tuple[Array, Array]:
+        """Mean and standard deviation, without noise, of m new trials, features (m, columns), at ``times``
+        (m,); ``trends`` as in `Points`.
         """
-        times = np.full(len(features), time)
         new = Points(np.full(len(times), _NEW), features, times, times, trends)
         cross = self._covariance(self._points, new)
         reduced = self._reduce(cross)
-        prior: float | Array = float(self._in_time(times[:1]).sum())
+        apart, at = np.unique(times, return_inverse=True)
+        prior = self._in_time(apart).sum(axis=0).diagonal()[at]
         if trends is not None:
             prior = prior + TREND * (trends * trends).sum(axis=1)
         variance = np.maximum(prior - (reduced * reduced).sum(axis=0), 1e-10)

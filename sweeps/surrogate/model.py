@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sweeps.messages import Goal
 from sweeps.space import Space
 from sweeps.study.record import TrialRecord
+from sweeps.surrogate.cost import EpochCost
 from sweeps.surrogate.curves import Curve, Scaling, Selection
 from sweeps.surrogate.gp import CurveGP
 from sweeps.surrogate.kernel import Array
@@ -30,6 +31,7 @@ _PENDING = 256  # running trials that are looked at, the latest
 _FRESH = 3  # points of a curve that are added to what the model knew before
 _LABELLED = 125  # trials of either kind that say what can be trained
 _HOPE = 0.5  # the label where nothing was tried
+_NOTHING = -6.0  # the logarithm of a gain, in deviations, that is next to none
 _LABEL_NOISE = 0.02  # a variance: how blurred the border is
 
 
@@ -61,6 +63,7 @@ class CurveModel:
         self._epochs = epochs
         self._reasons = frozenset(infeasible)
         self._gp = CurveGP(self.units.groups)
+        self._cost = EpochCost()
         self._curves: dict[int, Curve] = {}
         self._running: dict[int, Array] = {}  # features of trials that have not ended, by number
         self._infeasible: dict[int, Array] = {}
@@ -89,6 +92,8 @@ class CurveModel:
         features = self._features[number]
         if record.ended:
             self._running.pop(number, None)
+            if record.state != "FAILED":
+                self._cost.observe(number, features, record.epochs, record.seconds)
         else:
             self._running[number] = features
         if record.state == "FAILED" and record.stop_reason in self._reasons:
@@ -179,20 +184,24 @@ class CurveModel:
         best = heapq.nsmallest(most, self._curves, key=lambda trial: self._curves[trial].losses[-1])
         return np.array([self._at[trial] for trial in best])
 
-    def log_worth(self, units: Array, margin: float = 0.0) -> Array:
-        """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
-        loss (Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", 1998), times the
-        probability that it can be trained, less what trials that run now will tell of it: shape (n,).
+    def log_worth(self, units: Array, margin: float = 0.0, seconds: float = math.inf) -> Array:
+        """The logarithm of what training each row of ``units`` to its end, or for as many epochs as
+        ``seconds`` allow, is expected to improve on the best loss (Jones et al., "Efficient Global
+        Optimization of Expensive Black-Box Functions", 1998), times the probability that it can be trained,
+        less what trials that run now will tell of it: shape (n,).
 
         A ``margin``, in deviations of the better half of losses, counts only what improves by more: the
         greater it is, the more is ventured.
         """
         features = self.units.features(units)
         with self._threads.single():
-            trends = self._trends(features, np.ones(len(features)))
-            mean, deviation = self._gp.predict(features, 1.0, trends)
+            times = self._times(self._cost.reached(features, seconds, self._epochs))
+            mean, deviation = self._gp.predict(features, times, self._trends(features, times))
             worth = np.log(deviation) + _log_expected((self._best(None) - margin - mean) / deviation)
-            worth += self._log_feasible(features)
+            if self._infeasible:
+                # Where next to nothing is gained its logarithm falls without end: the doubt must not be lost.
+                worth = np.where(worth < _NOTHING, 0.9 * _NOTHING + 0.1 * worth, worth)
+                worth += self._log_feasible(features)
             running = list(self._running.values())[-_PENDING:]
             if running:
                 alike = self._gp.correlation(features, np.array(running))
@@ -236,8 +245,6 @@ class CurveModel:
         """
         from scipy.special import log_ndtr
 
-        if not self._infeasible:
-            return np.zeros(len(features))
         failed = list(self._infeasible.values())[-_LABELLED:]
         fine = [curve.features for trial, curve in self._curves.items() if trial not in self._infeasible]
         fine = fine[-_LABELLED:]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from sweeps.controller.budget import Spending
 from sweeps.messages import Continue, Exhausted, Raised, Returned, Stop, Wait
+from sweeps.spec import Budget
 from tests.controller.harness import BASE, FakeTime, drain, opened, train, write_spec
 
 
@@ -84,6 +88,23 @@ def test_gpu_hours_count_every_running_trial_and_every_run(tmp_path):
         end(controller, trial)
         assert controller.ask() == Exhausted("budget.gpu_hours")
         assert states(controller)[trial.number] == ("PRUNED", "budget")
+
+
+def test_the_time_left_is_what_one_more_trial_may_run():
+    time = FakeTime()
+
+    def left(**budget) -> float:
+        spending = Spending(Budget(**budget), "minimize", time.clock(), elapsed=100.0, gpu_seconds=1600.0)
+        spending.begin([], gpus=2.0)
+        spending.runs(3)
+        time.now += 50
+        return spending.seconds_left
+
+    assert left(trials=9) == math.inf
+    assert left(wall=1000) == 850
+    assert left(wall=120) == 0
+    assert left(gpu_hours=1) == (3600 - 1600 - 2 * 3 * 50) / (2 * 4)
+    assert left(gpu_hours=1, wall=200) == 50
 
 
 def test_patience_counts_trials_after_the_best(tmp_path):

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from sweeps.samplers import Draw
+from sweeps.samplers.multifidelity import MultiFidelitySampler
 from sweeps.seeding import generator
 from sweeps.space import Float, Parameter, Space
 from sweeps.study.record import TrialRecord
@@ -83,6 +85,40 @@ def test_epochs_reported_since_count():
         trial.observe(epoch, loss(0.31, 3), "minimize")
         model.observe(trial)
     assert model.chance(100) < before / 2
+
+
+def slower_by_y() -> CurveModel:
+    """An epoch takes 1 to 100 seconds."""
+    records = some(n=30)
+    for record in records:
+        record.seconds = record.epochs * 100 ** record.params["y"]
+    return model_of(records)
+
+
+def test_what_cannot_be_trained_in_time_is_worth_less():
+    model = slower_by_y()
+    rows = model.units.snap(np.array([[0.3, 0.05], [0.3, 0.95]]), {})
+
+    def lead(seconds: float) -> float:
+        worth = model.log_worth(rows, seconds=seconds)
+        return worth[0] - worth[1]
+
+    assert lead(1e9) == lead(math.inf)
+    assert lead(20 * 1.26) > lead(math.inf) + 2  # the slow one gets to its first epoch at most
+    assert lead(20 * 79 / 2) > lead(math.inf)
+    assert lead(1.0) == lead(math.inf)  # nothing can be trained: what would be good if there were more time
+
+
+@pytest.mark.parametrize("seconds", [2, 5, 20])
+def test_late_proposals_are_quick_enough_to_end(seconds):
+    """With ``seconds`` for each epoch of a full training."""
+    sampler = MultiFidelitySampler(space=SPACE, seed=0, model=slower_by_y(), exploration=0.0)
+
+    def ys(left: float) -> list[float]:
+        return [sampler.suggest(Draw(number, seconds=left)).params["y"] for number in range(30, 42)]
+
+    assert max(ys(EPOCHS * seconds)) < math.log(seconds, 100) + 0.05
+    assert max(ys(math.inf)) > 0.9
 
 
 def test_what_fails_for_good_is_avoided():

@@ -109,7 +109,7 @@ def test_the_pruner_helps_other_samplers_and_spares_the_best(run):
 
 
 def test_it_learns_where_trials_cannot_be_trained(run):
-    searches = [run("failing", seed=seed, **MODEL, **{"budget.wall": 4000}).trials for seed in range(3)]
+    searches = [run("failing", seed=seed, **MODEL, **{"budget.wall": 5000}).trials for seed in range(3)]
     late = pd.concat([trials[len(trials) // 2 :] for trials in searches])
     failed = (late["stop_reason"] == "infeasible").mean()
     assert failed < 0.6  # the border is probed: without being told, nearly all would fail
