@@ -1,10 +1,12 @@
-"""The time that a sweep's budget is counted in: the machine's, or a simulation's."""
+"""The time that a sweep's budget is counted in, the machine's or a simulation's, and what is left of it."""
 
 from __future__ import annotations
 
+import math
 import time as system
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +15,18 @@ class Clock:
 
     time: Callable[[], float] = system.time
     monotonic: Callable[[], float] = system.monotonic
+
+
+class TimeLeft(NamedTuple):
+    """What is left of a sweep's time for a trial that starts now.
+
+    Attributes:
+        seconds: how long it may run, >= 0; infinite where nothing limits the sweep's time.
+        share: of all of that time, from 1 to 0.
+    """
+
+    seconds: float = math.inf
+    share: float = 1.0
+
+
+UNLIMITED = TimeLeft()

@@ -27,14 +27,12 @@ from benchmarks.search.problems import METRIC, Problem, problem
 from benchmarks.search.regret import known
 from benchmarks.search.run import one_thread
 from sweeps.controller import EpochReported, Event, TrialStarted
-from sweeps.pruners.multifidelity import looks
+from sweeps.pruners.multifidelity import CHANCE, STARTUP_TRIALS, looks
 from sweeps.space import Space
 from sweeps.spec import load_spec
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
 
-STOPPED = 0.05  # the chance below which the pruner stops a trial
-_KNOWN = 4  # trials that have reported, before the model is asked
 _EARLY = 20  # trials: the first ones, which are judged on little
 _SURE = 1e-4  # no chance counts as nearer to 0 or 1: one surprise must not outweigh all else
 
@@ -101,16 +99,15 @@ def replay(line: str) -> list[Look]:
         others = [
             other.value for other in records.values() if other.value is not None and other.number != trial
         ]
-        if epoch in due and others and model.known >= _KNOWN:
-            if model.outdated:
-                model.prepare()
+        if epoch in due and others and model.known >= STARTUP_TRIALS:
+            model.refresh()
             found.append(Look(trial < _EARLY, model.chance(trial), ends[trial] < min(others)))
     return found
 
 
 def _prepare(model: CurveModel) -> None:
     """As before a proposal."""
-    if model.known >= _KNOWN:
+    if model.known >= STARTUP_TRIALS:
         model.prepare()
 
 
@@ -123,7 +120,7 @@ def _space(searched: Problem) -> Space:
 
 def summary(found: Sequence[Look]) -> dict[str, float | int]:
     """What is said of many looks: see the README."""
-    low = [look for look in found if look.chance < STOPPED]
+    low = [look for look in found if look.chance < CHANCE]
     early = [look for look in low if look.early]
     return {
         "looks": len(found),

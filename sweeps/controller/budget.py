@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from sweeps.clock import Clock
+from sweeps.clock import UNLIMITED, Clock, TimeLeft
 from sweeps.messages import Goal
 from sweeps.spec.model import Budget
 from sweeps.study import TrialRecord, is_better
@@ -67,15 +66,17 @@ class Spending:
         return self._gpu_seconds
 
     @property
-    def seconds_left(self) -> float:
-        """How long one more trial may run, by the wall time and the GPU hours that are left; >= 0."""
-        budget, left = self._budget, math.inf
+    def time_left(self) -> TimeLeft:
+        """For one more trial, by the wall time and the GPU hours: what is over first."""
+        budget, left = self._budget, [UNLIMITED]
         if budget.wall is not None:
-            left = budget.wall - self.elapsed
+            seconds = max(budget.wall - self.elapsed, 0.0)
+            left.append(TimeLeft(seconds, seconds / budget.wall))
         if budget.gpu_hours is not None and self._gpus:
-            gpu_seconds = 3600 * budget.gpu_hours - self.gpu_seconds
-            left = min(left, gpu_seconds / (self._gpus * (self._running + 1)))
-        return max(left, 0.0)
+            total = 3600 * budget.gpu_hours
+            gpu_seconds = max(total - self.gpu_seconds, 0.0)
+            left.append(TimeLeft(gpu_seconds / (self._gpus * (self._running + 1)), gpu_seconds / total))
+        return min(left)
 
     def runs(self, trials: int) -> None:
         """So many trials run from now on."""

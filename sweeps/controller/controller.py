@@ -190,7 +190,7 @@ class Controller:
             return self._restart(waiting, worker)
         if reason := self._all_started:
             return self._wait_or_end(reason)
-        proposal = self._proposals.next(len(self.records), within, self._spending.seconds_left)
+        proposal = self._proposals.next(len(self.records), within, self._spending.time_left)
         if proposal is None:
             return (
                 Wait() if within and not self._proposals.exhausted else self._wait_or_end("space exhausted")

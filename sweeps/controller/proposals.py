@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from sweeps.clock import UNLIMITED, TimeLeft
 from sweeps.errors import UsageError
 from sweeps.samplers import Draw, Proposal, Sampler
 from sweeps.seeding import generator
@@ -41,9 +41,9 @@ class Proposals:
         """Whether a finite space is fully visited."""
         return self._size is not None and len(self._visited) >= self._size
 
-    def next(self, number: int, within: Mapping[str, Any], seconds: float = math.inf) -> Proposal | None:
-        """A configuration for trial ``number``, which may run for ``seconds``; None when the space, or what
-        is ``within``, has no more.
+    def next(self, number: int, within: Mapping[str, Any], left: TimeLeft = UNLIMITED) -> Proposal | None:
+        """A configuration for trial ``number``, which has the time ``left``; None when the space, or what is
+        ``within``, has no more.
 
         Raises:
             UsageError: the constraints leave next to nothing of an infinite space.
@@ -54,7 +54,7 @@ class Proposals:
         if self.exhausted:
             return None
         for redraw in range(REDRAWS):
-            proposal = self._sampler.suggest(Draw(number, redraw, within, seconds))
+            proposal = self._sampler.suggest(Draw(number, redraw, within, left))
             if not isinstance(proposal, Proposal):  # a sampler of the user's
                 raise UsageError(
                     "sampler: suggest(draw) must return sweeps.samplers.Proposal(params), and returned "

@@ -13,6 +13,8 @@ from sweeps.errors import UsageError
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
 
+CHANCE, STARTUP_TRIALS = 0.1, 4  # the defaults
+
 
 class MultiFidelityPruner:
     """Stops a trial that has next to no chance to end as the best.
@@ -39,8 +41,8 @@ class MultiFidelityPruner:
         model: CurveModel,
         records: Sequence[TrialRecord],
         epochs: int,
-        chance: float = 0.1,
-        startup_trials: int = 4,
+        chance: float = CHANCE,
+        startup_trials: int = STARTUP_TRIALS,
     ) -> None:
         if not 0.0 <= chance < 1.0:
             raise UsageError(f"chance must be from 0 to below 1, not {chance}")
@@ -55,8 +57,7 @@ class MultiFidelityPruner:
         self._model.observe(self._records[trial])
         if epoch not in self._looks or self._model.known < self._startup:
             return False
-        if self._model.outdated:
-            self._model.prepare()
+        self._model.refresh()
         return self._model.chance(trial) < self._chance
 
     def ended(self, record: TrialRecord) -> None:

@@ -24,7 +24,7 @@ from sweeps.pruners.asha import Asha
 from sweeps.pruners.base import NoPruner, Pruner
 from sweeps.pruners.front import FrontAsha
 from sweeps.pruners.hyperband import Hyperband
-from sweeps.pruners.multifidelity import MultiFidelityPruner
+from sweeps.pruners.multifidelity import CHANCE, STARTUP_TRIALS, MultiFidelityPruner
 from sweeps.pruners.optuna import OptunaPruner
 from sweeps.pruners.pbt import Pbt
 from sweeps.pruners.percentile import Median, Percentile
@@ -64,8 +64,8 @@ def _multifidelity(
     epochs: int,
     model: CurveModel | None = None,
     records: Sequence[TrialRecord] = (),
-    chance: float = 0.1,
-    startup_trials: int = 4,
+    chance: float = CHANCE,
+    startup_trials: int = STARTUP_TRIALS,
 ) -> MultiFidelityPruner:
     return MultiFidelityPruner(
         model=cast(CurveModel, model),  # None only where it is built as a check

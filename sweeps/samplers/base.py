@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sweeps.clock import UNLIMITED, TimeLeft
 from sweeps.space import Params
 from sweeps.study.record import TrialRecord
 
@@ -18,7 +18,7 @@ class Draw:
     number: int  # the trial it is for
     redraw: int = 0  # how many proposals for this trial were turned down
     within: Mapping[str, Any] = field(default_factory=dict)  # parameters that are given
-    seconds: float = math.inf  # how long the trial may run before the sweep's time is over
+    left: TimeLeft = UNLIMITED  # for the trial, of the sweep's time
 
 
 @dataclass(frozen=True, slots=True)

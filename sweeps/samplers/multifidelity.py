@@ -18,7 +18,7 @@ from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
 from sweeps.surrogate.kernel import Array
 
-ATTRIBUTE = "multifidelity"  # of a trial: the model's hyperparameters when it was proposed
+ATTRIBUTE = "multifidelity"  # of a trial: the state of the model when it was proposed
 _RANDOM = 400  # candidates from anywhere
 _PARENTS = 5  # the best trials, whose neighbours are candidates
 _NEIGHBOURS = 40  # of each parent and kind
@@ -62,15 +62,18 @@ class MultiFidelitySampler(Sampler):
     def suggest(self, draw: Draw) -> Proposal:
         rng = generator(self._seed, draw.number, draw.redraw)
         explores = rng.random() < self._exploration
-        if draw.number < self._startup or self._model.known < self._startup // 2 or explores:
+        if self._model.known < max(self._startup // 2, 1):
             return self._even.suggest(draw)
         self._model.prepare()
+        kept = {ATTRIBUTE: self._model.state}
+        if draw.number < self._startup or explores:
+            return Proposal(self._even.suggest(draw).params, kept)
         units, worth = self._candidates(draw, rng)
         for at in np.argsort(-worth)[:_TRIED]:
             params = self._model.units.params(units[at])
             if self._space.key(params) not in self._taken and self._space.allows(params):
-                return Proposal(params, {ATTRIBUTE: self._model.state})
-        return self._even.suggest(draw)
+                return Proposal(params, kept)
+        return Proposal(self._even.suggest(draw).params, kept)
 
     def _candidates(self, draw: Draw, rng: np.random.Generator) -> tuple[Array, Array]:
         """Rows of units and what each is worth.
@@ -88,12 +91,12 @@ class MultiFidelitySampler(Sampler):
             drawn += [self._near(family, 0.02, 1.0, rng), self._near(family, 0.1, 1.0, rng)]
             drawn.append(self._near(family, np.inf, 0.3, rng))
         rows = units.snap(np.concatenate(drawn), draw.within)
-        worth = self._model.log_worth(rows, margin, draw.seconds)
+        worth = self._model.log_worth(rows, margin, draw.left)
         for round_ in range(_ROUNDS):
             best = rows[np.argsort(-worth)[:8]]
             family = np.repeat(best, 25, axis=0)
             near = units.snap(self._near(family, 0.1 * 0.4**round_, 0.5, rng), draw.within)
-            worth = np.append(worth, self._model.log_worth(near, margin, draw.seconds))
+            worth = np.append(worth, self._model.log_worth(near, margin, draw.left))
             rows = np.vstack([rows, near])
         return rows, worth
 

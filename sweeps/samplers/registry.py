@@ -181,7 +181,7 @@ def build_sampler(
     seed = options.get("seed", seed)
     rest = _without_seed(options)
     if name == "multifidelity":
-        model.restore(_latest(store, ATTRIBUTE))
+        model.restore(*_latest(store, ATTRIBUTE))
         return MultiFidelitySampler(space=space, seed=seed, model=model, **rest)
     if name in _NATIVE:
         return _NATIVE[name][1](space=space, seed=seed, **rest)
@@ -193,10 +193,11 @@ def build_sampler(
     return made if hasattr(made, "observe") else _Unlearning(made)
 
 
-def _latest(store: StudyStore, attribute: str) -> Mapping[str, Any]:
-    """The attribute of the latest trial that has it."""
+def _latest(store: StudyStore, attribute: str) -> tuple[int, Mapping[str, Any]]:
+    """The number and the attribute of the latest trial that has it."""
     trials = (store.trial(record.number) for record in reversed(store.records))
-    return next((t.system_attrs[attribute] for t in trials if attribute in t.system_attrs), {})
+    having = ((t.number, t.system_attrs[attribute]) for t in trials if attribute in t.system_attrs)
+    return next(having, (0, {}))
 
 
 class _Unlearning(Sampler):

@@ -7,7 +7,9 @@ kernel.py     how alike two points are, and the hyperparameters of that
 posterior.py  how well hyperparameters explain what was seen
 gp.py         the Gaussian process over (configuration, epoch)
 model.py      all together: observe trials, predict what they, or others, come to
-cost.py       what an epoch of a configuration takes
+cost.py       what training a configuration takes
+feasible.py   where configurations can be trained
+threads.py    linear algebra in one thread
 earlier.py    trials of earlier sweeps, as configurations of this one's space
 landscape.py  what an earlier sweep makes of configurations of this one
 """

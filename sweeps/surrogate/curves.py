@@ -17,30 +17,30 @@ from sweeps.surrogate.kernel import Array
 
 @dataclass(slots=True)
 class Curve:
-    """One trial's: ``losses[i]`` is the best up to ``epochs[i]``, both rising in time."""
+    """One trial's: ``reported[i]`` was the loss of ``epochs[i]``, ``losses[i]`` is the best up to it."""
 
     features: Array
     epochs: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    reported: list[float] = field(default_factory=list)
 
     def read(self, values: Mapping[int, float], sign: float) -> None:
-        """Take in objectives by epoch; ``sign`` is -1 where greater is better."""
-        grown = len(values) - len(self.epochs)
-        if grown == 0 and (not values or self._same(values, sign)):
-            return
+        """Take in objectives by epoch, at least one; ``sign`` is -1 where greater is better."""
         latest = list(values)[-1]
+        grown = len(values) - len(self.epochs)
         if grown == 1 and (not self.epochs or latest > self.epochs[-1]):
             self._append(latest, sign * values[latest])
-            return
-        self.epochs, self.losses = [], []
-        for epoch in sorted(values):
-            self._append(epoch, sign * values[epoch])
-
-    def _same(self, values: Mapping[int, float], sign: float) -> bool:
-        return self.epochs[-1] in values and self.losses[-1] <= sign * values[self.epochs[-1]]
+        elif grown or any(
+            sign * values.get(epoch, math.nan) != loss
+            for epoch, loss in zip(self.epochs, self.reported, strict=True)
+        ):
+            self.epochs, self.losses, self.reported = [], [], []
+            for epoch in sorted(values):
+                self._append(epoch, sign * values[epoch])
 
     def _append(self, epoch: int, loss: float) -> None:
         self.epochs.append(epoch)
+        self.reported.append(loss)
         self.losses.append(min(loss, self.losses[-1]) if self.losses else loss)
 
 

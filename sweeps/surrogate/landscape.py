@@ -81,7 +81,7 @@ class Landscape:
     @cached_property
     def _model(self) -> CurveModel:
         model = CurveModel(self._space, self._goal, self._earlier.epochs, most=self._most)
-        model.restore(self._earlier.state)
+        model.restore(0, self._earlier.state)
         within = self._earlier.within(self._space)
         for trial in self._earlier.trials:
             if trial.number in within:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sweeps.clock import UNLIMITED, TimeLeft
 from sweeps.messages import Goal
 from sweeps.space import Space
 from sweeps.study.record import TrialRecord
-from sweeps.surrogate.cost import EpochCost
+from sweeps.surrogate.cost import TrainingCost
 from sweeps.surrogate.curves import Curve, Scaling, Selection
+from sweeps.surrogate.feasible import log_feasible
 from sweeps.surrogate.gp import CurveGP
 from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.points import Points
+from sweeps.surrogate.threads import Threads
 from sweeps.surrogate.units import Units
 
 FIT_POINTS = 250  # for hyperparameters: an L-BFGS step costs some 10 ms with so many
@@ -29,10 +30,8 @@ GROWTH = 1.1  # hyperparameters are fitted again when so many times as many tria
 
 _PENDING = 256  # running trials that are looked at, the latest
 _FRESH = 3  # points of a curve that are added to what the model knew before
-_LABELLED = 125  # trials of either kind that say what can be trained
-_HOPE = 0.5  # the label where nothing was tried
+_TIMES = 64  # steps in which the ends of trainings are told apart: each costs
 _NOTHING = -6.0  # the logarithm of a gain, in deviations, that is next to none
-_LABEL_NOISE = 0.02  # a variance: how blurred the border is
 
 
 class CurveModel:
@@ -63,7 +62,7 @@ class CurveModel:
         self._epochs = epochs
         self._reasons = frozenset(infeasible)
         self._gp = CurveGP(self.units.groups)
-        self._cost = EpochCost()
+        self._cost = TrainingCost(epochs)
         self._curves: dict[int, Curve] = {}
         self._running: dict[int, Array] = {}  # features of trials that have not ended, by number
         self._infeasible: dict[int, Array] = {}
@@ -71,11 +70,12 @@ class CurveModel:
         self._at: dict[int, Array] = {}  # units of every trial
         self._features: dict[int, Array] = {}
         self._fitted = 0  # how many trials were known when the hyperparameters were fitted
-        self._known_then = 0  # ... and when it was last told everything
+        self._known_then = 0  # ... and when the model was last told everything
         self._seen: dict[int, int] = {}  # how many points of a curve the model knows of
+        self._restored: int | None = None  # the trial whose proposal's state was restored last
         self._leaders: list[tuple[float, int]] = []  # (loss, number) of the two best trials
         self._stale = True
-        self._threads = _Threads()
+        self._threads = Threads()
         self._fit_on, self._know = Selection(min(FIT_POINTS, most)), Selection(most)
         self._earlier = tuple(earlier)
 
@@ -92,26 +92,28 @@ class CurveModel:
         features = self._features[number]
         if record.ended:
             self._running.pop(number, None)
-            if record.state != "FAILED":
+            if record.attempt == 1 and not record.inherited and record.seconds > 0.0:
                 self._cost.observe(number, features, record.epochs, record.seconds)
         else:
             self._running[number] = features
         if record.state == "FAILED" and record.stop_reason in self._reasons:
             self._infeasible[number] = features
+        if record.state == "FAILED":
+            self._failed.add(number)
         if values := of_first_configuration(record):
             self._curves.setdefault(number, Curve(features)).read(values, self._sign)
-            self._lead(number, record.state == "FAILED")
+            self._lead(number)
             self._stale = True
 
-    def _lead(self, number: int, failed: bool) -> None:
+    def _lead(self, number: int) -> None:
         """Keep the two best trials; one that failed is none, whatever it had come to."""
-        if failed:
-            self._failed.add(number)
+        now = (self._curves[number].losses[-1], number)
+        if number in self._failed or any(leader[1] == number and leader < now for leader in self._leaders):
             able = [trial for trial in self._curves if trial not in self._failed]
             self._leaders = sorted((self._curves[trial].losses[-1], trial) for trial in able)[:2]
             return
         others = [leader for leader in self._leaders if leader[1] != number]
-        self._leaders = sorted([*others, (self._curves[number].losses[-1], number)])[:2]
+        self._leaders = sorted([*others, now])[:2]
 
     @property
     def known(self) -> int:
@@ -123,8 +125,9 @@ class CurveModel:
         """What cannot be learned again from the same trials: see `restore`."""
         return {"theta": self._gp.theta.tolist(), "fitted": self._fitted}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up an earlier `state`, so that a resumed sweep goes on as it would have.
+    def restore(self, number: int, state: Mapping[str, Any]) -> None:
+        """Take up the `state` in which trial ``number`` was proposed, so that a resumed sweep goes on as it
+        would have: until the next proposal it knows of no later trial.
 
         One that is none, or that is of another space, is left alone: the next fit does without it.
         """
@@ -132,29 +135,40 @@ class CurveModel:
         if self._gp.accepts(theta) and isinstance(fitted, int) and fitted > 0:
             self._gp.theta = np.array(theta, dtype=float)
             self._fitted = fitted
+            self._restored = number
 
     def prepare(self) -> None:
-        """Make the model know everything observed, and fit its hyperparameters if it is time."""
-        if not self._stale:
-            return
-        self._fitted = min(self._fitted, self.known)  # an edited space may hold fewer
-        known = self._know.of(self._curves)
+        """Before a proposal: make the model know everything observed, and fit its hyperparameters if it is
+        time.
+        """
+        if self._stale:
+            self._fitted = min(self._fitted, self.known)  # an edited space may hold fewer
+            due = self.known >= GROWTH * self._fitted + 1
+            self._tell(self._curves, fit=due)
+            self._fitted = self.known if due else self._fitted
+            self._stale = False
+
+    def refresh(self) -> None:
+        """Before a decision: make the model know what it should not rest without. The hyperparameters stay,
+        so that they do not depend on when decisions were asked for.
+        """
+        if self._restored is not None:
+            self._tell({trial: curve for trial, curve in self._curves.items() if trial < self._restored})
+        elif self.known >= GROWTH * self._known_then + 2:
+            self._tell(self._curves)
+
+    def _tell(self, curves: Mapping[int, Curve], *, fit: bool = False) -> None:
+        known = self._know.of(curves)
         self._scaling = Scaling.of(self._losses(known), CLIP)
         with self._threads.single():
-            if self.known >= GROWTH * self._fitted + 1:
-                self._gp.fit(self._points(self._fit_on.of(self._curves)))
-                self._fitted = self.known
+            if fit:
+                self._gp.fit(self._points(self._fit_on.of(curves)))
             self._gp.condition(self._points(known))
         self._seen = {}
         for trial, i in known:
             self._seen[trial] = max(i + 1, self._seen.get(trial, 0))
-        self._known_then = self.known
-        self._stale = False
-
-    @property
-    def outdated(self) -> bool:
-        """Whether so much was observed since `prepare` that a decision should not rest on it."""
-        return self.known >= GROWTH * self._known_then + 2
+        self._known_then = len(curves)
+        self._restored = None
 
     def _losses(self, chosen: Sequence[tuple[int, int]]) -> Array:
         return np.array([self._curves[trial].losses[i] for trial, i in chosen])
@@ -181,32 +195,45 @@ class CurveModel:
 
     def best_units(self, most: int) -> Array:
         """Units of the best trials so far, best first, shape (up to ``most``, parameters)."""
-        best = heapq.nsmallest(most, self._curves, key=lambda trial: self._curves[trial].losses[-1])
+        best = heapq.nsmallest(most, self._curves, key=lambda trial: (self._curves[trial].losses[-1], trial))
         return np.array([self._at[trial] for trial in best])
 
-    def log_worth(self, units: Array, margin: float = 0.0, seconds: float = math.inf) -> Array:
-        """The logarithm of what training each row of ``units`` to its end, or for as many epochs as
-        ``seconds`` allow, is expected to improve on the best loss (Jones et al., "Efficient Global
-        Optimization of Expensive Black-Box Functions", 1998), times the probability that it can be trained,
-        less what trials that run now will tell of it: shape (n,).
+    def log_worth(self, units: Array, margin: float = 0.0, left: TimeLeft = UNLIMITED) -> Array:
+        """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
+        loss (Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", 1998), times the
+        probability that it can be trained, less what trials that run now will tell of it: shape (n,).
 
         A ``margin``, in deviations of the better half of losses, counts only what improves by more: the
-        greater it is, the more is ventured.
+        greater it is, the more is ventured. Where time is limited, a training ends when that is over, and the
+        improvement is divided by what it costs, the less so the less time is ``left`` (Lee et al.,
+        "Cost-aware Bayesian Optimization", 2020).
         """
         features = self.units.features(units)
         with self._threads.single():
-            times = self._times(self._cost.reached(features, seconds, self._epochs))
-            mean, deviation = self._gp.predict(features, times, self._trends(features, times))
-            worth = np.log(deviation) + _log_expected((self._best(None) - margin - mean) / deviation)
+            worth = self._log_gain(features, margin, left.seconds)
             if self._infeasible:
                 # Where next to nothing is gained its logarithm falls without end: the doubt must not be lost.
                 worth = np.where(worth < _NOTHING, 0.9 * _NOTHING + 0.1 * worth, worth)
                 worth += self._log_feasible(features)
+            if math.isfinite(left.seconds):
+                worth -= left.share * self._cost.log_full(features)
             running = list(self._running.values())[-_PENDING:]
             if running:
                 alike = self._gp.correlation(features, np.array(running))
                 worth += np.log(np.maximum(1.0 - alike, 1e-12)).sum(axis=1)
         return worth
+
+    def _log_gain(self, features: Array, margin: float, seconds: float) -> Array:
+        """The logarithm of the expected improvement of each row of features, trained for ``seconds``."""
+        times = np.round(self._times(self._cost.reached(features, seconds)) * _TIMES) / _TIMES
+        mean, deviation = self._gp.predict(features, times, self._trends(features, times))
+        gain: Array = np.log(deviation) + _log_expected((self._best(None) - margin - mean) / deviation)
+        return gain
+
+    def _log_feasible(self, features: Array) -> Array:
+        """The logarithm of the probability that each row of features can be trained."""
+        fine = [curve.features for trial, curve in self._curves.items() if trial not in self._infeasible]
+        return log_feasible(self._gp.correlation, list(self._infeasible.values()), fine, features)
 
     def landscape(self, features: Array, times: Array) -> Array:
         """What sets configurations apart at ``times``, in deviations of the better half of losses: (n,)."""
@@ -236,43 +263,6 @@ class CurveModel:
         """The best loss of all trials ``but`` one, in the model's units."""
         leaders = [loss for loss, trial in self._leaders if trial != but]
         return float(self._scaling.apply(np.array(leaders[:1] or [math.inf]))[0])
-
-    def _log_feasible(self, features: Array) -> Array:
-        """Of each row of features, the logarithm of the probability that it does not fail for good.
-
-        A Gaussian process over the labels 1 and -1 with the model's own notion of likeness: where many have
-        failed it is sure, so that no hope of a gain outweighs it.
-        """
-        from scipy.special import log_ndtr
-
-        failed = list(self._infeasible.values())[-_LABELLED:]
-        fine = [curve.features for trial, curve in self._curves.items() if trial not in self._infeasible]
-        fine = fine[-_LABELLED:]
-        points = np.array([*failed, *fine])
-        labels = np.array([-1.0] * len(failed) + [1.0] * len(fine))
-        covariance = self._gp.correlation(points, points) + _LABEL_NOISE * np.eye(len(points))
-        cross = self._gp.correlation(points, features)
-        gain = np.linalg.solve(covariance, cross)
-        mean = _HOPE + (labels - _HOPE) @ gain
-        variance = np.maximum(1.0 - (cross * gain).sum(axis=0), _LABEL_NOISE)
-        feasible: Array = log_ndtr(mean / np.sqrt(variance))
-        return feasible
-
-
-class _Threads:
-    """Holds linear algebra to one thread: the others are the trials', and matrices this small gain little."""
-
-    @cached_property
-    def _pools(self) -> Any:
-        import scipy.linalg  # brings a BLAS of its own, which must be loaded to be found
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
-
-        assert scipy.linalg
-        return ThreadpoolController().select(user_api="blas")
-
-    def single(self) -> AbstractContextManager[Any]:
-        limited: AbstractContextManager[Any] = self._pools.limit(limits=1)
-        return limited
 
 
 def of_first_configuration(record: TrialRecord) -> Mapping[int, float]:

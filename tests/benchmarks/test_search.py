@@ -274,7 +274,9 @@ def test_a_recorded_search_is_replayed_to_the_model():
     assert any(look.wins for look in looks) and not all(look.wins for look in looks)
     assert all(0.0 <= look.chance <= 1.0 for look in looks)
     found = foresight.summary(looks)
-    assert found["looks"] == len(looks) and found["low"] == sum(look.chance < 0.05 for look in looks)
+    assert found["looks"] == len(looks) and found["low"] == sum(
+        look.chance < foresight.CHANCE for look in looks
+    )
     wins = [look.chance for look in looks if look.wins]
     assert np.mean(wins) > np.mean([look.chance for look in looks if not look.wins])
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import pytest
 
 from sweeps.controller.budget import Spending
 from sweeps.messages import Continue, Exhausted, Raised, Returned, Stop, Wait
+from sweeps.samplers import Proposal
+from sweeps.seeding import generator
 from sweeps.spec import Budget
 from tests.controller.harness import BASE, FakeTime, drain, opened, train, write_spec
 
@@ -93,18 +96,44 @@ def test_gpu_hours_count_every_running_trial_and_every_run(tmp_path):
 def test_the_time_left_is_what_one_more_trial_may_run():
     time = FakeTime()
 
-    def left(**budget) -> float:
+    def left(**budget) -> tuple[float, float]:
         spending = Spending(Budget(**budget), "minimize", time.clock(), elapsed=100.0, gpu_seconds=1600.0)
         spending.begin([], gpus=2.0)
         spending.runs(3)
         time.now += 50
-        return spending.seconds_left
+        return tuple(spending.time_left)
 
-    assert left(trials=9) == math.inf
-    assert left(wall=1000) == 850
-    assert left(wall=120) == 0
-    assert left(gpu_hours=1) == (3600 - 1600 - 2 * 3 * 50) / (2 * 4)
-    assert left(gpu_hours=1, wall=200) == 50
+    assert left(trials=9) == (math.inf, 1.0)
+    assert left(wall=1000) == (850, 0.85)
+    assert left(wall=120) == (0, 0)
+    assert left(gpu_hours=1) == (
+        1700 / (2 * 4),
+        1700 / 3600,
+    )  # three trials had two for 50 s
+    assert left(gpu_hours=1, wall=200) == (50, 0.25)
+
+
+class Listening:
+    """A user's sampler that keeps what it is told of the time."""
+
+    told: ClassVar[list] = []
+
+    def __init__(self, space):
+        self.space = space
+
+    def suggest(self, draw):
+        self.told.append(draw.left)
+        return Proposal(self.space.uniform(generator(draw.number)))
+
+
+def test_a_sampler_is_told_what_time_is_left(tmp_path):
+    spec = spec_of(tmp_path, "{trials: 9, wall: 100}", f"sampler={__name__}:Listening")
+    time = FakeTime()
+    with opened(tmp_path, spec, time) as controller:
+        for _ in range(3):
+            train(controller, controller.ask()[0])
+            time.now += 30
+    assert Listening.told == [(100, 1.0), (70, 0.7), (40, 0.4)]
 
 
 def test_patience_counts_trials_after_the_best(tmp_path):

@@ -20,7 +20,7 @@ from sweeps.errors import RefusedError, TargetError, UsageError
 from tests.cli.commands import sweep
 
 CURVES = """
-import math, time
+import math, random, time
 import sweeps
 from sweeps.seeding import trial_seed
 
@@ -32,6 +32,17 @@ def factory():
         every = range(1, epochs + 1)
         loss = [config.x + math.exp(-config.x * epoch) for epoch in every]
         return sweeps.Curve({"val_loss": loss, "epoch_again": every}, [60.0 + 10 * config.x] * epochs)
+
+    return curve
+
+
+def noisy():
+
+    def curve(config, seed, epochs):
+        end = 0.1 + (config.x - 0.7) ** 2 + (config.y - 0.2) ** 2
+        loss = [end + (1 - config.y) * math.exp(-epoch / (8 * config.z)) for epoch in range(1, epochs + 1)]
+        noise = random.Random(seed).uniform
+        return sweeps.Curve({"val_loss": [each * noise(0.95, 1.05) for each in loss]}, [60.0] * epochs)
 
     return curve
 
@@ -229,6 +240,23 @@ def test_an_interrupted_simulation_goes_on_to_the_same_end(folder):
     assert sweeps.load("cut/toy").trials["state"].tolist() == ["INTERRUPTED"]
     assert told(sweeps.resume("cut/toy")) == told(whole)
     assert clock_of(folder.path / "cut/toy") == clock_of(folder.path / "results/toy")
+
+
+@pytest.mark.parametrize(("trial", "epoch"), [(5, 1), (12, 1), (12, 3)])
+def test_a_model_goes_on_as_it_would_have(folder, trial, epoch):
+    """What it had learned until the trial was proposed, and no later epoch, decides how the trial ends."""
+    space = {name: {"min": 0.1, "max": 1.0} for name in "xyz"}
+    auto = {"sampler": "auto", "pruner": "auto", "curves": "my_curves:noisy", "parameters": space}
+    auto |= {"epochs": 27, "budget.trials": 24, "seed": 1}
+    whole = folder.run(**auto)
+
+    def interrupt(event):
+        if isinstance(event, EpochReported) and (event.number, event.epoch) == (trial, epoch):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.run(results="cut", observers=[interrupt], **auto)
+    assert told(sweeps.resume("cut/toy")) == told(whole)
 
 
 def test_the_wall_budget_is_a_total_over_all_runs(folder):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from sweeps.clock import TimeLeft
 from sweeps.samplers import Draw
 from sweeps.samplers.multifidelity import MultiFidelitySampler
 from sweeps.seeding import generator
@@ -100,7 +101,7 @@ def test_what_cannot_be_trained_in_time_is_worth_less():
     rows = model.units.snap(np.array([[0.3, 0.05], [0.3, 0.95]]), {})
 
     def lead(seconds: float) -> float:
-        worth = model.log_worth(rows, seconds=seconds)
+        worth = model.log_worth(rows, left=TimeLeft(seconds, 0.0))
         return worth[0] - worth[1]
 
     assert lead(1e9) == lead(math.inf)
@@ -115,10 +116,41 @@ def test_late_proposals_are_quick_enough_to_end(seconds):
     sampler = MultiFidelitySampler(space=SPACE, seed=0, model=slower_by_y(), exploration=0.0)
 
     def ys(left: float) -> list[float]:
-        return [sampler.suggest(Draw(number, seconds=left)).params["y"] for number in range(30, 42)]
+        return [
+            sampler.suggest(Draw(number, left=TimeLeft(left, 0.0))).params["y"] for number in range(30, 42)
+        ]
 
     assert max(ys(EPOCHS * seconds)) < math.log(seconds, 100) + 0.05
     assert max(ys(math.inf)) > 0.9
+
+
+def test_what_costs_less_is_worth_more_while_there_is_time():
+    model = slower_by_y()
+    rows = model.units.snap(np.array([[0.3, 0.05], [0.3, 0.95]]), {})
+
+    def lead(left: TimeLeft) -> float:
+        worth = model.log_worth(rows, left=left)
+        return worth[0] - worth[1]
+
+    times = math.log(100**0.9)  # the slow one costs
+    assert lead(TimeLeft(1e9, 1.0)) - lead(TimeLeft(1e9, 0.0)) == pytest.approx(times, rel=0.05)
+    assert lead(TimeLeft(1e9, 0.0)) == lead(TimeLeft(math.inf, 1.0))  # no limit: no price
+
+
+def test_an_epoch_that_is_trained_again_and_ends_worse_counts_as_it_is_now():
+    records = [record for record in some() if abs(record.params["x"] - 0.3) > 0.1]
+    lucky = trained(50, 0.9, 0.5, 5, of=lambda x, epoch: 0.1)
+    model = model_of([*records, lucky])
+    for epoch in (4, 5, 1, 2, 3):
+        lucky.observe(epoch, 0.9, "minimize")
+        model.observe(lucky)
+    fresh = CurveModel(SPACE, "minimize", EPOCHS)
+    fresh.restore(51, model.state)
+    for record in [*records, trained(50, 0.9, 0.5, 5, of=lambda x, epoch: 0.9)]:
+        fresh.observe(record)
+    model.prepare(), fresh.prepare()
+    rows = model.units.snap(generator(9).random((50, 2)), {})
+    assert model.log_worth(rows) == pytest.approx(fresh.log_worth(rows), rel=1e-9)
 
 
 def test_what_fails_for_good_is_avoided():
@@ -141,7 +173,7 @@ def test_a_restored_state_says_the_same():
     first = model_of(some())
     rows = first.units.snap(generator(9).random((50, 2)), {})
     second = CurveModel(SPACE, "minimize", EPOCHS)
-    second.restore(first.state)
+    second.restore(20, first.state)
     for record in some():
         second.observe(record)
     second.prepare()
@@ -152,7 +184,7 @@ def test_a_restored_state_says_the_same():
 def test_a_state_of_something_else_is_left_alone(state):
     model = CurveModel(SPACE, "minimize", EPOCHS)
     before = model.state
-    model.restore(state)
+    model.restore(3, state)
     assert model.state == before
 
 
