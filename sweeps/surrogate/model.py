@@ -72,7 +72,8 @@ class CurveModel:
         self._fitted = 0  # how many trials were known when the hyperparameters were fitted
         self._known_then = 0  # ... and when the model was last told everything
         self._seen: dict[int, int] = {}  # how many points of a curve the model knows of
-        self._restored: int | None = None  # the trial whose proposal's state was restored last
+        self._proposes = False
+        self._restored = 0  # the trial whose proposal's state was restored last
         self._leaders: list[tuple[float, int]] = []  # (loss, number) of the two best trials
         self._stale = True
         self._threads = Threads()
@@ -135,12 +136,16 @@ class CurveModel:
         if self._gp.accepts(theta) and isinstance(fitted, int) and fitted > 0:
             self._gp.theta = np.array(theta, dtype=float)
             self._fitted = fitted
-            self._restored = number
+            self._restored, self._proposes = number, True
 
     def prepare(self) -> None:
         """Before a proposal: make the model know everything observed, and fit its hyperparameters if it is
         time.
         """
+        self._proposes = True
+        self._learn()
+
+    def _learn(self) -> None:
         if self._stale:
             self._fitted = min(self._fitted, self.known)  # an edited space may hold fewer
             due = self.known >= GROWTH * self._fitted + 1
@@ -149,13 +154,17 @@ class CurveModel:
             self._stale = False
 
     def refresh(self) -> None:
-        """Before a decision: make the model know what it should not rest without. The hyperparameters stay,
-        so that they do not depend on when decisions were asked for.
+        """Before a decision: make the model know what it should not rest without. Where it proposes too the
+        hyperparameters stay, so that they do not depend on when decisions were asked for.
         """
-        if self._restored is not None:
-            self._tell({trial: curve for trial, curve in self._curves.items() if trial < self._restored})
+        then = {trial: curve for trial, curve in self._curves.items() if trial < self._restored}
+        if then:  # else an edited space holds none of them
+            self._tell(then)
         elif self.known >= GROWTH * self._known_then + 2:
-            self._tell(self._curves)
+            if self._proposes:
+                self._tell(self._curves)
+            else:
+                self._learn()
 
     def _tell(self, curves: Mapping[int, Curve], *, fit: bool = False) -> None:
         known = self._know.of(curves)
@@ -168,7 +177,7 @@ class CurveModel:
         for trial, i in known:
             self._seen[trial] = max(i + 1, self._seen.get(trial, 0))
         self._known_then = len(curves)
-        self._restored = None
+        self._restored = 0
 
     def _losses(self, chosen: Sequence[tuple[int, int]]) -> Array:
         return np.array([self._curves[trial].losses[i] for trial, i in chosen])

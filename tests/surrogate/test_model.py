@@ -180,6 +180,29 @@ def test_a_restored_state_says_the_same():
     assert second.log_worth(rows) == pytest.approx(first.log_worth(rows), rel=1e-9)
 
 
+def test_hyperparameters_are_fitted_for_proposals_where_there_are_any():
+    decides, proposes = (CurveModel(SPACE, "minimize", EPOCHS) for _ in range(2))
+    for record in some()[:10]:
+        decides.observe(record), proposes.observe(record)
+    decides.refresh(), proposes.prepare()
+    assert decides.state == proposes.state != CurveModel(SPACE, "minimize", EPOCHS).state
+    before = proposes.state
+    for record in some()[10:]:
+        decides.observe(record), proposes.observe(record)
+    decides.refresh(), proposes.refresh()
+    assert proposes.state == before != decides.state
+
+
+def test_a_state_may_be_restored_to_a_space_that_holds_none_of_the_trials_of_then():
+    model = CurveModel(SPACE, "minimize", EPOCHS)
+    model.restore(20, model_of(some()).state)
+    for number, record in enumerate(some(), 20):
+        record.number = number
+        model.observe(record)
+    model.refresh()
+    assert 0.0 <= model.chance(20) <= 1.0
+
+
 @pytest.mark.parametrize("state", [{}, {"theta": [1.0], "fitted": 3}, {"theta": "x", "fitted": "y"}])
 def test_a_state_of_something_else_is_left_alone(state):
     model = CurveModel(SPACE, "minimize", EPOCHS)
