@@ -14,7 +14,8 @@ test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 faults: $(VENV)/test
-	$(BIN)/python -m pytest tests/faults tests/fuzz tests/runner/test_edit_killed.py -m "faults or not faults"
+	$(BIN)/python -m pytest tests/faults tests/fuzz -m "faults or not faults"
+	$(BIN)/python -m pytest tests/runner tests/engines -m faults
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -158,6 +158,7 @@ def test_a_node_leaves_and_another_joins(cluster, start):
     assert trials["worker"].str.split("/").str[1].nunique() == 4
 
 
+@pytest.mark.faults
 def test_an_actor_is_killed_and_then_a_raylet(cluster, start):
     """The first may have been the trial's fault, and uses up its retry; the second was not."""
     sweep = start(budget={"trials": 12}, retries={"crash": 1})
@@ -180,6 +181,7 @@ def test_an_actor_is_killed_and_then_a_raylet(cluster, start):
     assert {event["attempt_state"] for event in lost} <= {"INTERRUPTED"}
 
 
+@pytest.mark.faults
 def test_all_of_a_node_is_killed_at_once(cluster, start):
     """As a machine that is switched off: Ray takes a while to notice."""
     sweep = start(budget={"trials": 6}, retries={"crash": 0})
@@ -216,6 +218,7 @@ def test_nodes_that_share_no_folder(cluster, start, tmp_path):
     assert (sweep.folder / "best" / "model.safetensors").stat().st_size > 0
 
 
+@pytest.mark.faults
 def test_a_population_on_nodes_that_share_no_folder(cluster, start, tmp_path):
     """Trials go on from each other's checkpoints, on whatever node."""
     pruner = {"name": "pbt", "interval": 10, "quantile": 0.5}

@@ -96,6 +96,7 @@ def finished(folder) -> dict[int, tuple]:
     }
 
 
+@pytest.mark.faults
 def test_a_driver_killed_at_random_moments(folder):
     rng = random.Random(1)
     before: dict[int, tuple] = {}
