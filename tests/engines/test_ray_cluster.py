@@ -139,6 +139,7 @@ def assert_nothing_lost_nor_counted_twice(results, trials: int) -> None:
     assert len(epochs) == trials * EPOCHS
 
 
+@pytest.mark.faults
 def test_a_node_leaves_and_another_joins(cluster, start):
     sweep = start(budget={"trials": 40})
     sweep.until_ended(6)

@@ -31,6 +31,7 @@ def stopped_once(toy, name, run):
     toy.verify()
 
 
+@pytest.mark.faults
 def test_a_sweep_that_is_stopped_three_times_is_tested_at_its_end(project):
     toy = project(**SLOW)
     for run, name in enumerate(SIGNALS, 1):
