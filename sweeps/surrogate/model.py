@@ -157,7 +157,7 @@ class CurveModel:
         """Before a decision: make the model know what it should not rest without. Where it proposes too the
         hyperparameters stay, so that they do not depend on when decisions were asked for.
         """
-        then = {trial: curve for trial, curve in self._curves.items() if trial < self._restored}
+        then = self._known_at(self._restored) if self._restored else {}  # it costs a look at every trial
         if then:  # else an edited space holds none of them
             self._tell(then)
         elif self.known >= GROWTH * self._known_then + 2:
@@ -165,6 +165,10 @@ class CurveModel:
                 self._tell(self._curves)
             else:
                 self._learn()
+
+    def _known_at(self, number: int) -> dict[int, Curve]:
+        """The curves that there were when trial ``number`` was proposed."""
+        return {trial: curve for trial, curve in self._curves.items() if trial < number}
 
     def _tell(self, curves: Mapping[int, Curve], *, fit: bool = False) -> None:
         known = self._know.of(curves)
