@@ -29,6 +29,7 @@ CLIP = 6.0
 GROWTH = 1.1  # hyperparameters are fitted again when so many times as many trials are known
 
 _PENDING = 256  # running trials that are looked at, the latest
+_NEAREST = 3  # of them count against a candidate: all of many would leave only the space's corners
 _FRESH = 3  # points of a curve that are added to what the model knew before
 _TIMES = 64  # steps in which the ends of trainings are told apart: each costs
 _NOTHING = -6.0  # the logarithm of a gain, in deviations, that is next to none
@@ -214,7 +215,7 @@ class CurveModel:
     def log_worth(self, units: Array, margin: float = 0.0, left: TimeLeft = UNLIMITED) -> Array:
         """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
         loss (Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", 1998), times the
-        probability that it can be trained, less what trials that run now will tell of it: shape (n,).
+        probability that it can be trained, less what the nearest trials that run now will tell of it: (n,).
 
         A ``margin``, in deviations of the better half of losses, counts only what improves by more: the
         greater it is, the more is ventured. Where time is limited, a training ends when that is over, and the
@@ -232,7 +233,7 @@ class CurveModel:
                 worth -= left.share * self._cost.log_full(features)
             running = list(self._running.values())[-_PENDING:]
             if running:
-                alike = self._gp.correlation(features, np.array(running))
+                alike = np.sort(self._gp.correlation(features, np.array(running)), axis=1)[:, -_NEAREST:]
                 worth += np.log(np.maximum(1.0 - alike, 1e-12)).sum(axis=1)
         return worth
 

@@ -194,7 +194,10 @@ def start():
         command.process.communicate()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGUSR1, 138)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.faults)],
+)
 def test_a_signal_stops_in_good_order(tmp_path, start, number, code):
     path = write(tmp_path, train="functions:slow", engine="ray", workers=2, epochs=50)
     command = start("run", path, "--results", tmp_path)
@@ -214,6 +217,7 @@ def test_a_signal_stops_in_good_order(tmp_path, start, number, code):
     assert command.survivors(5) == []
 
 
+@pytest.mark.faults
 def test_a_second_signal_stops_at_once(tmp_path, start):
     path = write(tmp_path, train="functions:hangs_after_one_epoch", engine="ray", workers=1)
     command = start("run", path, "--results", tmp_path)
@@ -231,6 +235,7 @@ def test_a_second_signal_stops_at_once(tmp_path, start):
     assert command.survivors(5) == []
 
 
+@pytest.mark.faults
 def test_a_signal_after_the_end_loses_no_table(tmp_path, start):
     """A private Ray takes a while to close: who presses Ctrl-C then has a finished sweep all the same."""
     command = start("run", write(tmp_path, engine="ray", budget={"trials": 2}), "--results", tmp_path)

@@ -108,6 +108,12 @@ def test_the_pruner_helps_other_samplers_and_spares_the_best(run):
     assert results.best.value <= stopped["metric"].min()
 
 
+def test_many_workers_do_not_crowd_each_other_into_the_corners(run):
+    """When all of them look where it is good, there is still more to be found there than far from it."""
+    trials = run(**MODEL, workers=64, budget={"trials": 160}).trials
+    assert trials["metric"][100:].median() < 1.0  # of random ones half are above 2
+
+
 def test_it_learns_where_trials_cannot_be_trained(run):
     searches = [run("failing", seed=seed, **MODEL, **{"budget.wall": 4000}).trials for seed in range(3)]
     late = pd.concat([trials[len(trials) // 2 :] for trials in searches])

@@ -66,10 +66,10 @@ def test_bad_input_is_refused(arguments: list[str], message: str, capsys: pytest
 
 def test_the_same_seed_prints_the_same() -> None:
     """In processes of their own, which have imported nothing yet, as on the command line."""
-    outputs = []
-    for seed in ("3", "3", "4"):
-        command = [sys.executable, "-m", "trainer", *QUICK, "--seed", seed]
-        outputs.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    command = [sys.executable, "-m", "trainer", *QUICK, "--seed"]
+    processes = [subprocess.Popen([*command, seed], stdout=subprocess.PIPE, text=True) for seed in "334"]
+    outputs = [process.communicate()[0] for process in processes]
+    assert all(process.returncode == 0 for process in processes)
     assert outputs[0] == outputs[1] != outputs[2]
 
 
