@@ -69,9 +69,11 @@ class MultiFidelityPruner:
 
 
 def looks(epochs: int) -> list[int]:
-    """The epochs at which a trial's chance is looked at: 2, 3, 4, 6, 8, 11, ... below ``epochs``."""
+    """The epochs at which a trial's chance is looked at: 3, 4, 5, 7, 9, 13, ..., none among the last tenth of
+    ``epochs``, which are soon over and may make the winner.
+    """
     found, latest = [], 1.5
     while latest * 1.33 < epochs:
         latest = max(latest * 1.33, round(latest) + 1)
         found.append(round(latest))
-    return [epoch for epoch in found if epoch < epochs]
+    return [epoch for epoch in found if epoch <= 0.9 * epochs]

@@ -146,9 +146,10 @@ def _remedy(records: Sequence[TrialRecord], states: Mapping[State, int]) -> str:
     if "COMPLETE" in states:
         return "loosen metric_constraints in a new sweep, or go on with a larger budget"
     failed = next((record for record in records if record.state == "FAILED"), None)
-    if failed is None and all(record.stop_reason == "budget" for record in records):
-        return "budget.wall must leave at least one trial the time to end: raise it"
+    if failed is None and any(record.stop_reason == "budget" for record in records):
+        rule = "the budget must leave at least one trial the time to end"
+        return f"{rule}: raise what has ended the sweep, or lower workers"
     if failed is None:
-        return "raise budget.trials or budget.wall, or choose a milder pruner"
+        return "raise what has ended the sweep, or choose a milder pruner"
     cause = failed.error or failed.stop_reason
     return f"repair what trial {failed.number} failed of ({cause}); see trials/{failed.number:04d}/log.txt"

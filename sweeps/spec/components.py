@@ -26,7 +26,7 @@ def read_component(kind: str, written: Any, reporter: Reporter) -> Component | N
         return None
     if not isinstance(written.get("name"), str):
         shown = f"({show(written['name'])})" if "name" in written else "(missing)"
-        reporter.value((kind, "name"), f"must be the {kind}'s name {shown}: write {{name: auto, …}}")
+        reporter.value((kind, "name"), f"must be the {kind}'s name {shown}: write {{name: multifidelity, …}}")
         return None
     options = {key: _option(value) for key, value in written.items() if key != "name"}
     wrong = [key for key, value in options.items() if not _is_option(value)]

@@ -63,6 +63,9 @@ def no_curve(): return lambda config, seed, epochs: [1.0] * epochs
 def short(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": [1.0]}, [1.0] * epochs)
 def other(): return lambda config, seed, epochs: sweeps.Curve({"loss": [1.0] * epochs}, [1.0] * epochs)
 def texts(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": ["low"] * epochs}, [1.0] * epochs)
+def scalar(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": 1.0}, [1.0] * epochs)
+def no_seconds(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": [1.0] * epochs}, None)
+def listed(): return lambda config, seed, epochs: sweeps.Curve([1.0] * epochs, [1.0] * epochs)
 def at_once(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": [1.0] * epochs}, [0.0] * epochs)
 """
 SPEC = """
@@ -141,6 +144,13 @@ def told(results: sweeps.Results):
         ("my_curves:short", UsageError, "all of the 12 epochs, found val_loss: 1, seconds: 12"),
         ("my_curves:other", UsageError, "must hold val_loss .*, found loss: 12, seconds: 12"),
         ("my_curves:texts", UsageError, "one number for each epoch: metric 'val_loss' must be one number"),
+        ("my_curves:scalar", UsageError, r"metrics\['val_loss'\] must be a list of one number .*, found 1.0"),
+        (
+            "my_curves:no_seconds",
+            UsageError,
+            "seconds must be a list of one number for each epoch, found None",
+        ),
+        ("my_curves:listed", UsageError, "metrics must be a mapping of names to numbers, .* found .1.0"),
         ("my_curves:at_once", UsageError, "an epoch must take more than 0 s and less than 1e.09 s, found 0"),
     ],
 )

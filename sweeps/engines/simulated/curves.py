@@ -85,11 +85,26 @@ def _floats(values: Sequence[float]) -> Sequence[float]:
 
 
 def _check_lengths(curve: Curve, metric: str, epochs: int) -> None:
-    lengths = {name: len(values) for name, values in curve.metrics.items()}
-    if metric in lengths and {*lengths.values(), len(curve.seconds)} == {epochs}:
+    if not isinstance(curve.metrics, Mapping):
+        raise UsageError(
+            f"curves: a curve's metrics must be a mapping of names to numbers, one for each epoch, such as "
+            f"{{{metric!r}: [...]}}, found {curve.metrics!r:.80}"
+        )
+    lengths = {name: _length(f"metrics[{name!r}]", values) for name, values in curve.metrics.items()}
+    seconds = _length("seconds", curve.seconds)
+    if metric in lengths and {*lengths.values(), seconds} == {epochs}:
         return
     found = ", ".join(f"{name}: {length}" for name, length in lengths.items()) or "no metrics"
     raise UsageError(
         f"curves: a curve must hold {metric} (metric.name in the YAML), any other metrics, and seconds, each "
-        f"for all of the {epochs} epochs, found {found}, seconds: {len(curve.seconds)}"
+        f"for all of the {epochs} epochs, found {found}, seconds: {seconds}"
     )
+
+
+def _length(name: str, values: Sequence[float]) -> int:
+    try:
+        return len(values)
+    except TypeError as error:
+        raise UsageError(
+            f"curves: a curve's {name} must be a list of one number for each epoch, found {values!r:.80}"
+        ) from error
