@@ -106,7 +106,7 @@ class DecisionSuite:
         _, records = run("hangs_in_trial_one", timeout={"report": 0.5})
         assert states(records) == [FINISHED, ("FAILED", "hang"), FINISHED]
         assert records[1].error == "no report for 0.5 s"
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20  # it hangs for a minute; Ray takes seconds to start a worker
 
     def test_a_function_that_takes_too_long_altogether(self, run):
         _, records = run("slow", epochs=100, timeout={"trial": 0.5}, budget={"trials": 1})
