@@ -21,6 +21,7 @@ class DecisionSuite:
     """What the controller is told, and what comes of it. Runs real sweeps through ``make(settings)``."""
 
     has_checkpoints = True
+    hung_for = 8.0  # seconds: the most that a sweep may take with a function in it that hangs for a minute
 
     def create(self, settings: EngineSettings) -> Engine:
         raise NotImplementedError
@@ -106,7 +107,7 @@ class DecisionSuite:
         _, records = run("hangs_in_trial_one", timeout={"report": 0.5})
         assert states(records) == [FINISHED, ("FAILED", "hang"), FINISHED]
         assert records[1].error == "no report for 0.5 s"
-        assert time.monotonic() - began < 20  # it hangs for a minute; Ray takes seconds to start a worker
+        assert time.monotonic() - began < self.hung_for
 
     def test_a_function_that_takes_too_long_altogether(self, run):
         _, records = run("slow", epochs=100, timeout={"trial": 0.5}, budget={"trials": 1})

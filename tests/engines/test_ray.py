@@ -48,6 +48,8 @@ def one_ray():
 
 @pytest.mark.usefixtures("one_ray")
 class TestRay(EngineSuite):
+    hung_for = 20.0  # a Ray with nothing else to do takes 7.4 s: it starts a worker in the hung one's place
+
     def create(self, settings: EngineSettings) -> Engine:
         # The trivial functions need no torch.
         return RayEngine(settings, preload=("torch",) if settings.train.endswith("trains") else ())
