@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import UsageError
-from sweeps.space.wording import did_you_mean
+from sweeps.space.wording import did_you_mean, listed
 from sweeps.trial import load_function
 
 # What the sweep itself supplies where a factory asks for it; never an option of the YAML.
@@ -75,7 +75,7 @@ def user_entry(kind: str, name: str, options: Mapping[str, Any], search_path: Se
     """
     entry = Entry(load_function(name, search_path))
     try:
-        problems = _unknown(kind, name, entry, options) or _missing(kind, name, entry, options)
+        problems = _unknown(kind, name, entry, options, {}) or _missing(kind, name, entry, options)
     except ValueError as error:  # a builtin without a signature
         raise UsageError(
             f"{kind} {name}: a factory must be a function or class of Python: {error}"
@@ -109,23 +109,33 @@ def find_problems(
         return [Problem("name", f"no {kind} is named {name!r}: {hint}")]
     entry = registry[name]
     return (
-        _unknown(kind, name, entry, options)
+        _unknown(kind, name, entry, options, registry)
         or _missing(kind, name, entry, options)
         or _mistyped(kind, name, entry, options)
         or _refused(kind, name, entry, options)
     )
 
 
-def _unknown(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> list[Problem]:
+def _unknown(
+    kind: str, name: str, entry: Entry, options: Mapping[str, Any], registry: Mapping[str, Entry]
+) -> list[Problem]:
     valid = entry.options()
-    listed = ", ".join(valid) or "none"
+    rule = f"its options are {', '.join(valid) or 'none'}"
     return [
         Problem(
-            key, f"{kind} {name} has no option {key!r}: its options are {listed}{did_you_mean(key, valid)}"
+            key,
+            f"{kind} {name} has no option {key!r}: {rule}"
+            f"{did_you_mean(key, valid) or _elsewhere(key, kind, registry)}",
         )
         for key in options
         if key not in valid
     ]
+
+
+def _elsewhere(key: str, kind: str, registry: Mapping[str, Entry]) -> str:
+    """Which of the ``registry`` have an option ``key``: a name may be missing, or the wrong one."""
+    having = [name for name, entry in registry.items() if key in entry.options()]
+    return f" ({key!r} is an option of {listed([f'{kind} {name}' for name in having])})" if having else ""
 
 
 def _missing(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) -> list[Problem]:
@@ -145,8 +155,8 @@ def _mistyped(kind: str, name: str, entry: Entry, options: Mapping[str, Any]) ->
         types = tuple(t for word in words for t in _SCALARS.get(word, ()))
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
         if types and not fits and not (value is None and "None" in words):
-            listed = " or ".join(sorted(words)).replace("None", "null")
-            problems.append(Problem(key, f"{kind} {name}: {key} must be {listed}, not {_written(value)!r}"))
+            kinds = " or ".join(sorted(words)).replace("None", "null")
+            problems.append(Problem(key, f"{kind} {name}: {key} must be {kinds}, not {_written(value)!r}"))
     return problems
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from sweeps.cli.console import pairs, print_json
 from sweeps.errors import TargetError
 from sweeps.printable import printable
-from sweeps.runner import check_runnable, search_path, warm_start
+from sweeps.runner import check_runnable, pruner_of, sampler_of, search_path, warm_start
 from sweeps.seeding import generator
 from sweeps.spec import SweepSpec, json_schema, load_spec
+from sweeps.spec.model import Component
 
 _IMPORT = """
 import sys
@@ -41,6 +42,8 @@ def check_command(path: Path, overrides: Sequence[str], samples: int, import_: b
         return 0
     print(spec.resolved(), end="")
     print(f"\n# configurations: {_size(spec)}")
+    for line in _meant(spec):
+        print(f"# {line}")
     for line in taken:
         print(printable(f"# {line}"))
     for params in drawn:
@@ -55,7 +58,24 @@ def schema_command() -> int:
 
 def _document(spec: SweepSpec, drawn: list[dict[str, Any]]) -> dict[str, Any]:
     sizes = {"configurations": spec.space.size(), "at_most": spec.space.size_bound()}
-    return {"name": spec.name, "resolved": spec.resolved(), **sizes, "samples": drawn}
+    used = {"sampler": _written(sampler_of(spec)), "pruner": _written(pruner_of(spec))}
+    return {"name": spec.name, "resolved": spec.resolved(), **sizes, **used, "samples": drawn}
+
+
+def _written(component: Component) -> dict[str, Any]:
+    return {"name": component.name, **component.options}
+
+
+def _meant(spec: SweepSpec) -> list[str]:
+    """What each ``auto`` stands for in this sweep."""
+    return [
+        f"{kind}: auto means {' '.join([meant.name, pairs(meant.options)]).strip()}"
+        for kind, asked, meant in (
+            ("sampler", spec.sampler, sampler_of(spec)),
+            ("pruner", spec.pruner, pruner_of(spec)),
+        )
+        if asked.name == "auto"
+    ]
 
 
 def _size(spec: SweepSpec) -> str:

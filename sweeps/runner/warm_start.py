@@ -28,13 +28,17 @@ def take(spec: SweepSpec, places: Sequence[Path]) -> tuple[Earlier, ...]:
     """What ``spec`` takes from the sweeps it names, in their order; folders are looked up in ``places``.
 
     Raises:
-        UsageError: one of them is no results folder, has another metric or goal, or no trial of this space.
+        UsageError: one of them is no results folder, is named twice, has another metric or goal, or no trial
+            of this space.
     """
-    found = [_read(folder, spec, places) for folder in spec.warm_start]
+    roots = {folder: _root(folder, places) for folder in spec.warm_start}
+    _refuse_twice(spec.warm_start, roots)
+    found = [_read(folder, root, spec) for folder, root in roots.items()]
     return tuple(landscape.condensed() for landscape in landscapes(found, spec.space, spec.metric.goal))
 
 
-def _read(folder: str, spec: SweepSpec, places: Sequence[Path]) -> Earlier:
+def _root(folder: str, places: Sequence[Path]) -> Path:
+    """Where the results folder is."""
     roots = [place / folder for place in places]
     root = next((root for root in roots if RunPaths(root).resolved_yaml.is_file()), None)
     if root is None:
@@ -43,7 +47,25 @@ def _read(folder: str, spec: SweepSpec, places: Sequence[Path]) -> Earlier:
             f"warm_start: {folder} must be the results folder of an earlier sweep, and there is no "
             f"resolved.yaml in {looked}: give a folder such as results/cnn"
         )
-    paths = RunPaths(root.absolute())
+    return root.absolute()
+
+
+def _refuse_twice(folders: Sequence[str], roots: Mapping[str, Path]) -> None:
+    """A sweep that is named twice would count twice."""
+    seen: dict[Path, str] = {}
+    for folder in folders:
+        root = roots[folder].resolve()
+        if root in seen:
+            same = "twice" if seen[root] == folder else f"as {seen[root]} and as {folder}"
+            raise UsageError(
+                f"warm_start: each earlier sweep must be named once, and {shown(root)} is named {same}: "
+                "leave one out"
+            )
+        seen[root] = folder
+
+
+def _read(folder: str, root: Path, spec: SweepSpec) -> Earlier:
+    paths = RunPaths(root)
     try:
         old = load_resolved(paths)
         metric = _further(folder, spec, old)

@@ -183,6 +183,18 @@ def test_check_prints_the_spec_its_size_and_samples(toy):
     assert misspelt.returncode == 2 and "did you mean 'train'?" in misspelt.stderr
 
 
+def test_check_says_what_auto_means(toy):
+    auto = ("check", "toy.yaml", "--set", "sampler=auto", "--set", "pruner=auto")
+    done = toy.sweep(*auto)
+    assert "# sampler: auto means multifidelity\n# pruner: auto means multifidelity\n" in done.stdout
+    named = toy.sweep("check", "toy.yaml", "--set", "sampler=qmc", "--set", "pruner=none")
+    assert "auto means" not in named.stdout
+    several = "metric=[{name: val_loss, goal: minimize}, {name: seconds, goal: minimize}]"
+    document = json.loads(toy.sweep(*auto, "--set", several, "--json").stdout)
+    assert document["sampler"] == {"name": "tpe"}
+    assert document["pruner"]["name"] == "asha" and document["pruner"]["by"] == "hypervolume"
+
+
 def test_check_import_finds_what_does_not_import(toy):
     toy.write("toy.py", "import not_there\n" + (toy.path / "toy.py").read_text())
     assert toy.sweep("check", "toy.yaml").returncode == 0

@@ -202,6 +202,18 @@ def test_what_is_of_no_use_is_refused_before_anything_is_written(run, tmp_path, 
     assert message in str(error.value) and not (tmp_path / "new").exists()
 
 
+def test_an_earlier_sweep_is_named_once(run, tmp_path):
+    run("old", sampler="random", budget={"trials": 2})
+    for twice, named in (
+        (["old", "old"], "named twice"),
+        (["old", "../there/old"], "as old and as ../there/old"),
+    ):
+        (tmp_path.parent / "there").unlink(missing_ok=True)
+        (tmp_path.parent / "there").symlink_to(tmp_path)
+        with pytest.raises(UsageError, match=f"must be named once, and .*old is .*{named}: leave one out"):
+            run("new", warm_start=twice, budget={"trials": 1})
+
+
 def test_a_damaged_one_is_refused_too_and_sweep_check_says_it_as_well(run, tmp_path):
     run("old", budget={"trials": 2})
     run("new", warm_start=["old"], budget={"trials": 1})
