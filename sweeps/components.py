@@ -98,9 +98,16 @@ def call_factory(kind: str, name: str, make: Callable[[], Any]) -> Any:
 
 
 def find_problems(
-    kind: str, name: str, options: Mapping[str, Any], registry: Mapping[str, Entry]
+    kind: str,
+    name: str,
+    options: Mapping[str, Any],
+    registry: Mapping[str, Entry],
+    besides: Sequence[str] = (),
 ) -> list[Problem]:
-    """All that is wrong with ``{name: name, **options}``; a user's factory is checked when it is called."""
+    """All that is wrong with ``{name: name, **options}``; a user's factory is checked when it is called.
+
+    ``besides``: options of every one, which the caller has checked and taken out.
+    """
     if is_user_factory(name):
         return []
     if name not in registry:
@@ -109,7 +116,7 @@ def find_problems(
         return [Problem("name", f"no {kind} is named {name!r}: {hint}")]
     entry = registry[name]
     return (
-        _unknown(kind, name, entry, options, registry)
+        _unknown(kind, name, entry, options, registry, besides)
         or _missing(kind, name, entry, options)
         or _mistyped(kind, name, entry, options)
         or _refused(kind, name, entry, options)
@@ -117,9 +124,14 @@ def find_problems(
 
 
 def _unknown(
-    kind: str, name: str, entry: Entry, options: Mapping[str, Any], registry: Mapping[str, Entry]
+    kind: str,
+    name: str,
+    entry: Entry,
+    options: Mapping[str, Any],
+    registry: Mapping[str, Entry],
+    besides: Sequence[str] = (),
 ) -> list[Problem]:
-    valid = entry.options()
+    valid = [*entry.options(), *besides]
     rule = f"its options are {', '.join(valid) or 'none'}"
     return [
         Problem(

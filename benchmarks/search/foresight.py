@@ -85,6 +85,7 @@ def replay(line: str) -> list[Look]:
     recorded = Recorder(**json.loads(line))
     searched = problem(recorded.problem)
     model = CurveModel(_space(searched), "minimize", searched.epochs)
+    model.proposes = True
     ends = [min(searched.curve(params, 0, searched.epochs)[0][METRIC]) for params in recorded.params]
     due = frozenset(looks(searched.epochs))
     records: dict[int, TrialRecord] = {}
@@ -100,7 +101,7 @@ def replay(line: str) -> list[Look]:
             other.value for other in records.values() if other.value is not None and other.number != trial
         ]
         if epoch in due and others and model.known >= STARTUP_TRIALS:
-            model.refresh()
+            model.refresh(trial)
             found.append(Look(trial < _EARLY, model.chance(trial), ends[trial] < min(others)))
     return found
 

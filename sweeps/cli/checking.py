@@ -38,7 +38,7 @@ def check_command(path: Path, overrides: Sequence[str], samples: int, import_: b
         _import_functions(spec)
     drawn = _samples(spec, samples)
     if as_json:
-        print_json("check", _document(spec, drawn))
+        print_json("check", _document(spec, drawn, taken))
         return 0
     print(spec.resolved(), end="")
     print(f"\n# configurations: {_size(spec)}")
@@ -56,13 +56,13 @@ def schema_command() -> int:
     return 0
 
 
-def _document(spec: SweepSpec, drawn: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(spec: SweepSpec, drawn: list[dict[str, Any]], taken: list[str]) -> dict[str, Any]:
     sizes = {"configurations": spec.space.size(), "at_most": spec.space.size_bound()}
-    used = {"sampler": _written(sampler_of(spec)), "pruner": _written(pruner_of(spec))}
+    used = {"sampler": _named(sampler_of(spec)), "pruner": _named(pruner_of(spec)), "warm_start": taken}
     return {"name": spec.name, "resolved": spec.resolved(), **sizes, **used, "samples": drawn}
 
 
-def _written(component: Component) -> dict[str, Any]:
+def _named(component: Component) -> dict[str, Any]:
     return {"name": component.name, **component.options}
 
 

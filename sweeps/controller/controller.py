@@ -352,10 +352,9 @@ class Controller:
         self._proposals.observe(record)
         if record.ended:
             self._keeper.ended(record)
+            self._pruner.ended(record)
         else:
             self._waiting.append(record)
-        if record.state == "COMPLETE":
-            self._pruner.ended(record)
         return retry
 
     # --- the run as a whole -------------------------------------------------------------------

@@ -23,7 +23,7 @@ class Asha(Halving):
         epochs: the sweep's epochs.
         min_epochs: the first rung, from 1 to ``epochs``.
         reduction_factor: one in this many goes on, >= 2.
-        startup_trials: a rung decides nothing before this many trials have reached it, >= 0.
+        startup_trials: a rung decides nothing before more than this many trials have reached it, >= 0.
 
     Raises:
         UsageError: an argument outside its range.

@@ -23,7 +23,7 @@ class Pruner(Protocol):
         """
 
     def ended(self, record: TrialRecord) -> None:
-        """A trial has come to COMPLETE: it stands at every rung it did not reach with its best."""
+        """A trial has ended. If it is COMPLETE it stands at every rung it did not reach with its best."""
 
     def replay(self, records: Iterable[TrialRecord]) -> None:
         """Rebuild the state from a study that was written before, in order of trial numbers."""

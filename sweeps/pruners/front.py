@@ -130,7 +130,7 @@ class FrontAsha:
         return not rung.promotes(losses, self._reduction_factor)
 
     def ended(self, record: TrialRecord) -> None:
-        losses = self._objectives.losses(record)
+        losses = self._objectives.losses(record) if record.state == "COMPLETE" else None
         if losses is not None:
             self._ladder.climb(record.number, sys.maxsize, losses)
 
@@ -140,5 +140,4 @@ class FrontAsha:
                 losses = self._objectives.losses_until(record, epoch)
                 if losses is not None:
                     self._ladder.climb(record.number, epoch, losses)
-            if record.state == "COMPLETE":
-                self.ended(record)
+            self.ended(record)

@@ -6,6 +6,7 @@ does not know yet how trials end.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 
 from sweeps.components import check_least
@@ -14,12 +15,13 @@ from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
 
 CHANCE, STARTUP_TRIALS = 0.1, 4  # the defaults
+_SPARED = 0.9  # of the epochs: what is left is soon over, and may make the winner
 
 
 class MultiFidelityPruner:
     """Stops a trial that has next to no chance to end as the best.
 
-    The chance is looked at when a trial has trained 30% longer than when it was last looked at, and once
+    The chance is looked at when a trial has trained a third longer than when it was last looked at, and once
     ``startup_trials`` have reported. The best trial so far is compared with the best of the others.
 
     Args:
@@ -51,14 +53,20 @@ class MultiFidelityPruner:
         self._records = records
         self._chance = chance
         self._startup = startup_trials
-        self._looks = frozenset(looks(epochs))
+        self._looks = looks(epochs)
+        self._last = _SPARED * epochs
 
     def report(self, trial: int, epoch: int, best: float) -> bool:
         self._model.observe(self._records[trial])
-        if epoch not in self._looks or self._model.known < self._startup:
+        if not self._due(trial, epoch) or self._model.known < self._startup:
             return False
-        self._model.refresh()
+        self._model.refresh(trial)
         return self._model.chance(trial) < self._chance
+
+    def _due(self, trial: int, epoch: int) -> bool:
+        """Whether a look lies between the report before and this one: not every epoch need be reported."""
+        before = next((past for past in reversed(self._records[trial].values) if past < epoch), 0)
+        return epoch <= self._last and bisect(self._looks, before) < bisect(self._looks, epoch)
 
     def ended(self, record: TrialRecord) -> None:
         self._model.observe(record)
@@ -70,10 +78,10 @@ class MultiFidelityPruner:
 
 def looks(epochs: int) -> list[int]:
     """The epochs at which a trial's chance is looked at: 3, 4, 5, 7, 9, 13, ..., none among the last tenth of
-    ``epochs``, which are soon over and may make the winner.
+    ``epochs``.
     """
     found, latest = [], 1.5
     while latest * 1.33 < epochs:
         latest = max(latest * 1.33, round(latest) + 1)
         found.append(round(latest))
-    return [epoch for epoch in found if epoch <= 0.9 * epochs]
+    return [epoch for epoch in found if epoch <= _SPARED * epochs]

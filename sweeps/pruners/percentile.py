@@ -94,8 +94,10 @@ class Percentile:
         return epochs[place - 1] if place else -1
 
     def ended(self, record: TrialRecord) -> None:
-        self._complete += 1
         self._reported.pop(record.number, None)
+        if record.state != "COMPLETE":
+            return
+        self._complete += 1
         for epoch, value in self._curve(record):
             insort(self._values[epoch], value)
 

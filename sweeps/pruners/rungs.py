@@ -125,14 +125,13 @@ class Halving(ABC):
         return any(self.stops(rung, loss) for rung in met)
 
     def ended(self, record: TrialRecord) -> None:
-        if record.value is not None:
+        if record.state == "COMPLETE" and record.value is not None:
             self.ladder(record.number).climb(record.number, sys.maxsize, self._sign * record.value)
 
     def replay(self, records: Iterable[TrialRecord]) -> None:
         for record in records:
             self._climb_again(record)
-            if record.state == "COMPLETE":
-                self.ended(record)
+            self.ended(record)
 
     def _climb_again(self, record: TrialRecord) -> None:
         """As the trial's reports did; of the last epoch nobody was asked."""

@@ -6,6 +6,7 @@ A sweep goes on from what was taken, whatever has become of the folders since.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from sweeps.study import read_records
 from sweeps.surrogate.earlier import Earlier, EarlierTrial, earlier_trials
 from sweeps.surrogate.landscape import landscapes
 
-_LARGEST = 1e308
 _MOST_TRIALS = 2**31
+_LARGEST = 2**1023  # whole number: what a float holds
 
 
 def take(spec: SweepSpec, places: Sequence[Path]) -> tuple[Earlier, ...]:
@@ -182,7 +183,9 @@ def _trial(document: Mapping[str, Any], epochs: int) -> EarlierTrial:
 
 
 def _finite(value: object) -> bool:
-    return type(value) in (int, float) and -_LARGEST < value < _LARGEST  # type: ignore[operator]  # a number
+    return (isinstance(value, float) and math.isfinite(value)) or (
+        type(value) is int and abs(value) < _LARGEST
+    )
 
 
 def _scalars(document: Mapping[str, Any]) -> Params:

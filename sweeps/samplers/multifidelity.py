@@ -50,6 +50,7 @@ class MultiFidelitySampler(Sampler):
         self._space = space
         self._seed = seed
         self._model = model
+        model.proposes = True
         self._startup = n_startup_trials
         self._exploration = exploration
         self._even = QmcSampler(space=space, seed=seed)

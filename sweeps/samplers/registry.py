@@ -134,7 +134,7 @@ def problems(name: str, options: Mapping[str, Any]) -> list[Problem]:
     rest = _without_seed(options)
     found = _seed_problems(options)
     with quiet():
-        return found + find_problems("sampler", name, rest, REGISTRY)
+        return found + find_problems("sampler", name, rest, REGISTRY, besides=("seed",))
 
 
 def _without_seed(options: Mapping[str, Any]) -> dict[str, Any]:

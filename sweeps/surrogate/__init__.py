@@ -2,7 +2,8 @@
 
 units.py      configurations as rows of numbers from 0 to 1, and back
 curves.py     the curves observed so far, and which of their points the model looks at
-points.py     those points, in columns
+trials.py     the trials that have these curves: which run, which failed, which are best
+points.py     the points it looks at, in columns
 kernel.py     how alike two points are, and the hyperparameters of that
 posterior.py  how well hyperparameters explain what was seen
 gp.py         the Gaussian process over (configuration, epoch)

@@ -17,7 +17,9 @@ from sweeps.surrogate.kernel import Array
 
 @dataclass(slots=True)
 class Curve:
-    """One trial's: ``reported[i]`` was the loss of ``epochs[i]``, ``losses[i]`` is the best up to it."""
+    """One trial's: ``reported[i]`` was the loss of ``epochs[i]``, ``losses[i]`` is the best up to it, bounded
+    so that losses can be added up and squared.
+    """
 
     features: Array
     epochs: list[int] = field(default_factory=list)
@@ -41,7 +43,8 @@ class Curve:
     def _append(self, epoch: int, loss: float) -> None:
         self.epochs.append(epoch)
         self.reported.append(loss)
-        self.losses.append(min(loss, self.losses[-1]) if self.losses else loss)
+        bounded = max(-_LARGEST, min(loss, _LARGEST))
+        self.losses.append(min(bounded, self.losses[-1]) if self.losses else bounded)
 
 
 class Selection:
@@ -145,6 +148,10 @@ class Scaling:
         shift = float(np.minimum((places - middle) / unit, clip).mean())
         return cls(offset, log, middle, unit, shift, clip)
 
+    def covers(self, loss: float) -> bool:
+        """Whether ``loss`` has a place of its own: a logarithm has none for what was thought impossible."""
+        return not self.log or loss + self.offset > 0.0
+
     def apply(self, losses: Array) -> Array:
         """``losses``, shape (n,), in units of the model."""
         places = losses + self.offset
@@ -154,5 +161,6 @@ class Scaling:
         return scaled
 
 
+_LARGEST = 1e100
 _SOFT = 0.3  # the part of the median
 _ERROR = 1e-3  # what is added to an error rate, so that none is 0

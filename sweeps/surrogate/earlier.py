@@ -10,7 +10,7 @@ from typing import Any
 from sweeps.messages import Goal
 from sweeps.space import Params, Space
 from sweeps.study.record import TrialRecord
-from sweeps.surrogate.model import of_first_configuration
+from sweeps.surrogate.trials import of_first_configuration
 
 _FIRSTS = 2  # configurations of earlier sweeps that are tried first, or one of each up to
 _MOST_FIRSTS = 4

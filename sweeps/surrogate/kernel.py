@@ -28,8 +28,11 @@ _EXPECTED = 0.5  # the mean of all weights together: who names a sweep expects i
 
 # Of each hyperparameter: prior mean, deviation, bounds. The means are those with which the model best foresaw
 # which running trials of recorded searches would beat all others in the end: by the logarithm of its chances.
-_SCALE = np.array([math.log(0.6), 0.9, math.log(0.05), math.log(20.0)])  # log length scale of a parameter
-_WARP = np.array([0.0, 0.5, -1.5, 1.5])  # log a, log b of each column that is warped
+# Bound and deviation of scales and warps keep it from being sure of what it has not seen: a few points are
+# explained as well by a parameter that hardly matters, or hardly towards one end of its range.
+_SCALE = np.array([math.log(0.6), 0.9, math.log(0.05), math.log(2.0)])  # log length scale of a parameter
+_FEW = 4  # parameters: of more many do not matter, and the bound grows with the space's diagonal
+_WARP = np.array([0.0, 0.2, -1.5, 1.5])  # log a, log b of each column that is warped
 _NOISE = np.array([math.log(1e-2), 1.3, math.log(1e-4), math.log(0.5)])  # log variance
 _IN_TIME = np.array(
     [
@@ -68,6 +71,7 @@ class Layout:
         self.scales = int(groups.max()) + 1
         self.warped = np.flatnonzero(np.bincount(groups)[groups] == 1)  # columns of parameters with an order
         scales, warps = np.tile(_SCALE, (self.scales, 1)), np.tile(_WARP, (2 * len(self.warped), 1))
+        scales[:, 3] += 0.5 * math.log(max(1.0, self.scales / _FEW))
         table = np.vstack([scales, warps, _NOISE, _IN_TIME])
         self.mean, self.deviation, self.low, self.high = table.T
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from sweeps.surrogate.gp import CurveGP
 from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.points import Points
 from sweeps.surrogate.threads import Threads
+from sweeps.surrogate.trials import Trials
 from sweeps.surrogate.units import Units
 
 FIT_POINTS = 250  # for hyperparameters: an L-BFGS step costs some 10 ms with so many
@@ -30,7 +30,7 @@ GROWTH = 1.1  # hyperparameters are fitted again when so many times as many tria
 
 _PENDING = 256  # running trials that are looked at, the latest
 _NEAREST = 3  # of them count against a candidate: all of many would leave only the space's corners
-_FRESH = 3  # points of a curve that are added to what the model knew before
+_FRESH = 3  # a step through the points of a curve that the model was not told of: so many, or some more
 _TIMES = 64  # steps in which the ends of trainings are told apart: each costs
 _NOTHING = -6.0  # the logarithm of a gain, in deviations, that is next to none
 
@@ -46,6 +46,9 @@ class CurveModel:
         earlier: what earlier sweeps make of points of this space, each a function of features (n, columns)
             and times (n,) in [0, 1] that gives (n,): see `sweeps.surrogate.landscape`.
         most: points that predictions rest on.
+
+    Attributes:
+        proposes: whether `prepare` is called before proposals, which then is when hyperparameters are fitted.
     """
 
     def __init__(
@@ -61,66 +64,35 @@ class CurveModel:
         self.units = Units(space)
         self._sign = 1.0 if goal == "minimize" else -1.0
         self._epochs = epochs
-        self._reasons = frozenset(infeasible)
+        self._trials = Trials(self.units, self._sign, infeasible)
         self._gp = CurveGP(self.units.groups)
         self._cost = TrainingCost(epochs)
-        self._curves: dict[int, Curve] = {}
-        self._running: dict[int, Array] = {}  # features of trials that have not ended, by number
-        self._infeasible: dict[int, Array] = {}
-        self._failed: set[int] = set()
-        self._at: dict[int, Array] = {}  # units of every trial
-        self._features: dict[int, Array] = {}
         self._fitted = 0  # how many trials were known when the hyperparameters were fitted
-        self._known_then = 0  # ... and when the model was last told everything
-        self._seen: dict[int, int] = {}  # how many points of a curve the model knows of
-        self._proposes = False
+        self._then = _Then(0, 0, {})
+        self._told: dict[int, int] = {}  # how many points of a curve the model knows of
         self._restored = 0  # the trial whose proposal's state was restored last
-        self._leaders: list[tuple[float, int]] = []  # (loss, number) of the two best trials
         self._stale = True
         self._threads = Threads()
         self._fit_on, self._know = Selection(min(FIT_POINTS, most)), Selection(most)
         self._earlier = tuple(earlier)
+        self.proposes = False
 
     # --- learn ------------------------------------------------------------------------------
 
     def observe(self, record: TrialRecord) -> None:
         """Take in how a trial stands now; what was seen of it before is replaced where it differs."""
-        number = record.number
         if record.outside:
             return
-        if number not in self._at:
-            self._at[number] = self.units.of(record.params_at(1))
-            self._features[number] = self.units.features(self._at[number][None, :])[0]
-        features = self._features[number]
-        if record.ended:
-            self._running.pop(number, None)
-            if record.attempt == 1 and not record.inherited and record.seconds > 0.0:
-                self._cost.observe(number, features, record.epochs, record.seconds)
-        else:
-            self._running[number] = features
-        if record.state == "FAILED" and record.stop_reason in self._reasons:
-            self._infeasible[number] = features
-        if record.state == "FAILED":
-            self._failed.add(number)
-        if values := of_first_configuration(record):
-            self._curves.setdefault(number, Curve(features)).read(values, self._sign)
-            self._lead(number)
-            self._stale = True
-
-    def _lead(self, number: int) -> None:
-        """Keep the two best trials; one that failed is none, whatever it had come to."""
-        now = (self._curves[number].losses[-1], number)
-        if number in self._failed or any(leader[1] == number and leader < now for leader in self._leaders):
-            able = [trial for trial in self._curves if trial not in self._failed]
-            self._leaders = sorted((self._curves[trial].losses[-1], trial) for trial in able)[:2]
-            return
-        others = [leader for leader in self._leaders if leader[1] != number]
-        self._leaders = sorted([*others, now])[:2]
+        self._stale |= self._trials.observe(record)
+        whole = record.ended and record.attempt == 1 and not record.inherited
+        if whole and record.seconds > 0.0:
+            features = self._trials.features(record)
+            self._cost.observe(record.number, features, record.epochs, record.seconds)
 
     @property
     def known(self) -> int:
         """How many trials have reported."""
-        return len(self._curves)
+        return len(self._trials.curves)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -137,39 +109,40 @@ class CurveModel:
         if self._gp.accepts(theta) and isinstance(fitted, int) and fitted > 0:
             self._gp.theta = np.array(theta, dtype=float)
             self._fitted = fitted
-            self._restored, self._proposes = number, True
+            self._restored = number
 
     def prepare(self) -> None:
         """Before a proposal: make the model know everything observed, and fit its hyperparameters if it is
         time.
         """
-        self._proposes = True
-        self._learn()
-
-    def _learn(self) -> None:
         if self._stale:
             self._fitted = min(self._fitted, self.known)  # an edited space may hold fewer
             due = self.known >= GROWTH * self._fitted + 1
-            self._tell(self._curves, fit=due)
+            self._tell(self._trials.curves, fit=due)
             self._fitted = self.known if due else self._fitted
             self._stale = False
 
-    def refresh(self) -> None:
-        """Before a decision: make the model know what it should not rest without. Where it proposes too the
-        hyperparameters stay, so that they do not depend on when decisions were asked for.
+    def refresh(self, trial: int) -> None:
+        """Before a decision on ``trial``: make the model know what it should not rest without. Where it
+        proposes too the hyperparameters stay, so that they do not depend on when decisions were asked for.
         """
-        then = self._known_at(self._restored) if self._restored else {}  # it costs a look at every trial
+        then = self._trials.before(self._restored) if self._restored else {}  # it costs a look at every trial
         if then:  # else an edited space holds none of them
             self._tell(then)
-        elif self.known >= GROWTH * self._known_then + 2:
-            if self._proposes:
-                self._tell(self._curves)
+        elif self._outgrown(trial) or not self._scaling.covers(self._trials.best()):
+            if self.proposes:
+                self._tell(self._trials.curves)
             else:
-                self._learn()
+                self.prepare()
 
-    def _known_at(self, number: int) -> dict[int, Curve]:
-        """The curves that there were when trial ``number`` was proposed."""
-        return {trial: curve for trial, curve in self._curves.items() if trial < number}
+    def _outgrown(self, trial: int) -> bool:
+        """Whether much more is known than the model was told. The trial's own points do not count: those are
+        looked at in any case, and a resumed sweep was told at other ones.
+        """
+        then, curve = self._then, self._trials.curves[trial]
+        own = len(curve.epochs) - then.running.get(trial, 0)
+        others = self._trials.points - then.points - own
+        return self.known >= GROWTH * then.trials + 2 or others >= (GROWTH - 1.0) * then.points + 2
 
     def _tell(self, curves: Mapping[int, Curve], *, fit: bool = False) -> None:
         known = self._know.of(curves)
@@ -178,18 +151,20 @@ class CurveModel:
             if fit:
                 self._gp.fit(self._points(self._fit_on.of(curves)))
             self._gp.condition(self._points(known))
-        self._seen = {}
+        self._told = {}
         for trial, i in known:
-            self._seen[trial] = max(i + 1, self._seen.get(trial, 0))
-        self._known_then = len(curves)
+            self._told[trial] = max(i + 1, self._told.get(trial, 0))
+        lengths = {trial: len(curve.epochs) for trial, curve in curves.items()}
+        running = {trial: lengths[trial] for trial in self._trials.running if trial in lengths}
+        self._then = _Then(len(curves), sum(lengths.values()), running)
         self._restored = 0
 
     def _losses(self, chosen: Sequence[tuple[int, int]]) -> Array:
-        return np.array([self._curves[trial].losses[i] for trial, i in chosen])
+        return np.array([self._trials.curves[trial].losses[i] for trial, i in chosen])
 
     def _points(self, chosen: Sequence[tuple[int, int]]) -> Points:
-        epochs = np.array([self._curves[trial].epochs[i] for trial, i in chosen])
-        features = np.array([self._curves[trial].features for trial, _ in chosen])
+        epochs = np.array([self._trials.curves[trial].epochs[i] for trial, i in chosen])
+        features = np.array([self._trials.curves[trial].features for trial, _ in chosen])
         trials = np.array([trial for trial, _ in chosen])
         times, values = self._times(epochs), self._scaling.apply(self._losses(chosen))
         return Points(trials, features, times, values, self._trends(features, times))
@@ -209,8 +184,7 @@ class CurveModel:
 
     def best_units(self, most: int) -> Array:
         """Units of the best trials so far, best first, shape (up to ``most``, parameters)."""
-        best = heapq.nsmallest(most, self._curves, key=lambda trial: (self._curves[trial].losses[-1], trial))
-        return np.array([self._at[trial] for trial in best])
+        return self._trials.best_units(most)
 
     def log_worth(self, units: Array, margin: float = 0.0, left: TimeLeft = UNLIMITED) -> Array:
         """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
@@ -225,13 +199,13 @@ class CurveModel:
         features = self.units.features(units)
         with self._threads.single():
             worth = self._log_gain(features, margin, left.seconds)
-            if self._infeasible:
+            if self._trials.infeasible:
                 # Where next to nothing is gained its logarithm falls without end: the doubt must not be lost.
                 worth = np.where(worth < _NOTHING, 0.9 * _NOTHING + 0.1 * worth, worth)
                 worth += self._log_feasible(features)
             if math.isfinite(left.seconds):
                 worth -= left.share * self._cost.log_full(features)
-            running = list(self._running.values())[-_PENDING:]
+            running = list(self._trials.running.values())[-_PENDING:]
             if running:
                 alike = np.sort(self._gp.correlation(features, np.array(running)), axis=1)[:, -_NEAREST:]
                 worth += np.log(np.maximum(1.0 - alike, 1e-12)).sum(axis=1)
@@ -246,8 +220,9 @@ class CurveModel:
 
     def _log_feasible(self, features: Array) -> Array:
         """The logarithm of the probability that each row of features can be trained."""
-        fine = [curve.features for trial, curve in self._curves.items() if trial not in self._infeasible]
-        return log_feasible(self._gp.correlation, list(self._infeasible.values()), fine, features)
+        failed = self._trials.infeasible
+        fine = [curve.features for trial, curve in self._trials.curves.items() if trial not in failed]
+        return log_feasible(self._gp.correlation, list(failed.values()), fine, features)
 
     def landscape(self, features: Array, times: Array) -> Array:
         """What sets configurations apart at ``times``, in deviations of the better half of losses: (n,)."""
@@ -256,13 +231,13 @@ class CurveModel:
     @property
     def chosen(self) -> list[tuple[int, int, float]]:
         """(trial, epoch, best objective until then) of each point that predictions rest on now."""
-        chosen = [(self._curves[trial], trial, i) for trial, i in self._know.of(self._curves)]
+        chosen = [(self._trials.curves[trial], trial, i) for trial, i in self._know.of(self._trials.curves)]
         return [(trial, curve.epochs[i], self._sign * curve.losses[i]) for curve, trial, i in chosen]
 
     def chance(self, trial: int) -> float:
         """The probability that a running trial, trained to its end, beats the best of all others."""
-        curve = self._curves[trial]
-        unseen = range(self._seen.get(trial, 0), len(curve.epochs))
+        curve = self._trials.curves[trial]
+        unseen = range(self._told.get(trial, 0), len(curve.epochs))
         fresh = sorted({*unseen[-1:], *unseen[: -1 : max(1, len(unseen) // _FRESH)]})
         epochs = np.array([*(curve.epochs[i] for i in fresh), self._epochs])
         losses = np.array([*(curve.losses[i] for i in fresh), curve.losses[-1]])
@@ -275,16 +250,15 @@ class CurveModel:
 
     def _best(self, but: int | None) -> float:
         """The best loss of all trials ``but`` one, in the model's units."""
-        leaders = [loss for loss, trial in self._leaders if trial != but]
-        return float(self._scaling.apply(np.array(leaders[:1] or [math.inf]))[0])
+        return float(self._scaling.apply(np.array([self._trials.best(but)]))[0])
 
 
-def of_first_configuration(record: TrialRecord) -> Mapping[int, float]:
-    """Objectives by epoch; of a member of a population those before it took over another one's state."""
-    if not record.inherited:
-        return record.values
-    last = record.inherited[0].epoch
-    return {epoch: value for epoch, value in record.values.items() if epoch <= last}
+class _Then(NamedTuple):
+    """What there was when the model was last told: trials, points of all of them, and of each that ran."""
+
+    trials: int
+    points: int
+    running: Mapping[int, int]
 
 
 def _log_expected(gain: Array) -> Array:

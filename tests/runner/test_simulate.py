@@ -21,6 +21,7 @@ from tests.cli.commands import sweep
 
 CURVES = """
 import math, random, time
+import pandas as pd
 import sweeps
 from sweeps.seeding import trial_seed
 
@@ -65,6 +66,21 @@ def other(): return lambda config, seed, epochs: sweeps.Curve({"loss": [1.0] * e
 def texts(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": ["low"] * epochs}, [1.0] * epochs)
 def scalar(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": 1.0}, [1.0] * epochs)
 def no_seconds(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": [1.0] * epochs}, None)
+def by_epoch():
+    return lambda config, seed, epochs: sweeps.Curve({"val_loss": {1: 1.0, 2: 0.5}}, [1.0] * epochs)
+
+
+def by_index():
+    return lambda config, seed, epochs: sweeps.Curve(
+        {"val_loss": pd.Series([1.0 / epoch for epoch in range(1, epochs + 1)], index=range(1, epochs + 1))},
+        [1.0] * epochs,
+    )
+
+
+def beyond():
+    return lambda config, seed, epochs: sweeps.Curve({"val_loss": [1.0] * 11 + [9**999]}, [1.0] * epochs)
+
+
 def listed(): return lambda config, seed, epochs: sweeps.Curve([1.0] * epochs, [1.0] * epochs)
 def at_once(): return lambda config, seed, epochs: sweeps.Curve({"val_loss": [1.0] * epochs}, [0.0] * epochs)
 """
@@ -125,6 +141,10 @@ def told(results: sweeps.Results):
     return results.trials[columns].values.tolist()
 
 
+def test_a_curve_may_be_a_series(folder):
+    assert folder.run(curves="my_curves:by_index", budget__trials=3).best.value == pytest.approx(1 / 12)
+
+
 # --- what is checked before a folder is made
 
 
@@ -150,6 +170,12 @@ def told(results: sweeps.Results):
             UsageError,
             "seconds must be a list of one number for each epoch, found None",
         ),
+        (
+            "my_curves:by_epoch",
+            UsageError,
+            r"metrics\['val_loss'\] must be a list of one number .*, found {1: ",
+        ),
+        ("my_curves:beyond", UsageError, "must hold one number for each epoch: int too large"),
         ("my_curves:listed", UsageError, "metrics must be a mapping of names to numbers, .* found .1.0"),
         ("my_curves:at_once", UsageError, "an epoch must take more than 0 s and less than 1e.09 s, found 0"),
     ],
@@ -252,12 +278,12 @@ def test_an_interrupted_simulation_goes_on_to_the_same_end(folder):
     assert clock_of(folder.path / "cut/toy") == clock_of(folder.path / "results/toy")
 
 
-@pytest.mark.parametrize(("trial", "epoch"), [(5, 1), (12, 1), (12, 3)])
-def test_a_model_goes_on_as_it_would_have(folder, trial, epoch):
+@pytest.mark.parametrize(("trial", "epoch", "seed"), [(3, 4, 9), (5, 1, 1), (12, 1, 1), (12, 3, 1)])
+def test_a_model_goes_on_as_it_would_have(folder, trial, epoch, seed):
     """What it had learned until the trial was proposed, and no later epoch, decides how the trial ends."""
     space = {name: {"min": 0.1, "max": 1.0} for name in "xyz"}
     auto = {"sampler": "auto", "pruner": "auto", "curves": "my_curves:noisy", "parameters": space}
-    auto |= {"epochs": 27, "budget.trials": 24, "seed": 1}
+    auto |= {"epochs": 27, "budget.trials": 24, "seed": seed}
     whole = folder.run(**auto)
 
     def interrupt(event):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -61,12 +62,31 @@ def test_an_accuracy_that_grows_gives_the_same_as_its_error():
     assert best_x(model_of(some("maximize", accuracy), "maximize")) == pytest.approx(0.3, abs=0.1)
 
 
-@pytest.mark.parametrize("huge", [1e3, 1e30, 1e300])
+@pytest.mark.parametrize("huge", [1e3, 1e30, sys.float_info.max])
 def test_a_run_that_diverges_changes_little(huge):
     records = some()
     for number in (3, 7, 11):
         records[number] = trained(number, 0.9, 0.5, 2, of=lambda x, epoch: huge)
     assert best_x(model_of(records)) == pytest.approx(0.3, abs=0.12)
+
+
+@pytest.mark.parametrize("share", [2, 20])
+@pytest.mark.parametrize("extreme", [-sys.float_info.max, sys.float_info.max])
+def test_no_loss_is_too_far_off(extreme, share):
+    records = some()
+    for number in range(0, 20, 20 // share):
+        records[number] = trained(number, 0.9, 0.5, of=lambda x, epoch: extreme)
+    model = model_of(records)
+    rows = model.units.snap(generator(9).random((50, 2)), {})
+    assert np.isfinite(model.log_worth(rows)).all()
+    assert all(0.0 <= model.chance(trial) <= 1.0 for trial in range(20))
+
+
+def test_the_best_are_among_those_that_did_not_fail():
+    records = some()
+    records[3] = trained(3, 0.9, 0.5, 2, of=lambda x, epoch: 0.001)
+    records[3].state, records[3].stop_reason = "FAILED", "nonfinite"
+    assert 0.9 not in model_of(records).best_units(20)[:, 0]
 
 
 def test_a_hopeless_trial_has_no_chance_and_a_good_one_has():
@@ -155,9 +175,10 @@ def test_an_epoch_that_is_trained_again_and_ends_worse_counts_as_it_is_now():
 
 def test_what_fails_for_good_is_avoided():
     records = some()
-    for number, x in enumerate((0.22, 0.26, 0.3, 0.33, 0.35, 0.38), len(records)):
-        record = TrialRecord(number, {"x": x, "y": 0.5}, state="FAILED", stop_reason="oom")
-        records.append(record)
+    for x in (0.22, 0.26, 0.3, 0.34, 0.38):
+        for y in (0.2, 0.8):
+            failed = TrialRecord(len(records), {"x": x, "y": y}, state="FAILED", stop_reason="oom")
+            records.append(failed)
     assert abs(best_x(model_of(records)) - 0.3) < 0.1
     assert abs(best_x(model_of(records, infeasible=["oom"])) - 0.3) > 0.1
 
@@ -184,12 +205,13 @@ def test_hyperparameters_are_fitted_for_proposals_where_there_are_any():
     decides, proposes = (CurveModel(SPACE, "minimize", EPOCHS) for _ in range(2))
     for record in some()[:10]:
         decides.observe(record), proposes.observe(record)
-    decides.refresh(), proposes.prepare()
+    proposes.proposes = True
+    decides.refresh(9), proposes.prepare()
     assert decides.state == proposes.state != CurveModel(SPACE, "minimize", EPOCHS).state
     before = proposes.state
     for record in some()[10:]:
         decides.observe(record), proposes.observe(record)
-    decides.refresh(), proposes.refresh()
+    decides.refresh(19), proposes.refresh(19)
     assert proposes.state == before != decides.state
 
 
@@ -199,7 +221,7 @@ def test_a_state_may_be_restored_to_a_space_that_holds_none_of_the_trials_of_the
     for number, record in enumerate(some(), 20):
         record.number = number
         model.observe(record)
-    model.refresh()
+    model.refresh(20)
     assert 0.0 <= model.chance(20) <= 1.0
 
 

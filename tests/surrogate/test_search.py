@@ -52,6 +52,41 @@ def failing():
         return inner(config, seed, epochs)
 
     return curve
+
+
+def below_zero():
+    """A loss that is positive at first and negative in the end, falling at a pace of its own."""
+
+    def curve(config, seed, epochs):
+        pace = np.random.default_rng(seed).uniform(4, 12)
+        t = np.arange(1, epochs + 1)
+        losses = 4 * np.exp(-t / pace) - 2 + 4 * (config["momentum"] - 0.5) ** 2
+        return sweeps.Curve({"val_loss": list(losses)}, [60.0] * epochs)
+
+    return curve
+
+
+def valley():
+    """Its least lies near an end of a range, and little is worse at that end."""
+
+    def curve(config, seed, epochs):
+        floor = 0.3 + (math.log10(config["lr"]) + 2) ** 2 / 10 + 2 * (config["momentum"] - 0.9) ** 2
+        return sweeps.Curve({"val_loss": list(floor + np.exp(-0.3 * np.arange(1, epochs + 1)))}, [10.0] * epochs)
+
+    return curve
+
+
+def collapsing():
+    """What looks best by far comes to nothing."""
+    inner = smooth()
+
+    def curve(config, seed, epochs):
+        if config["momentum"] > 0.8:
+            losses = [0.5, 0.02, 0.001] + [math.nan] * (epochs - 3)
+            return sweeps.Curve({"val_loss": losses}, [60.0] * epochs)
+        return inner(config, seed, epochs)
+
+    return curve
 '''
 SPEC = """
 version: 1
@@ -94,6 +129,14 @@ def test_it_finds_better_ones_than_halving_random_ones(run):
     assert sum(ours) - 2 * floor < 0.5 * (sum(random) - 2 * floor)
 
 
+def test_a_smooth_valley_is_found_exactly(run):
+    """A model that is too sure of what lies between its points stays at the end of the range: 0.316."""
+    space = {"lr": {"min": 1e-5, "max": 0.1, "log": True}, "momentum": {"min": 0.0, "max": 0.99}}
+    keys = {"parameters": space, "epochs": 20, "workers": 1, "budget": {"trials": 40}}
+    for seed in (3, 4):
+        assert run("valley", seed=seed, **keys, **MODEL).best.value < 0.3035  # 0.3025 is the least
+
+
 def test_it_searches_for_what_is_greatest_too(run):
     metric = {"metric": {"name": "accuracy", "goal": "maximize"}}
     ours = run("accurate", **metric, **MODEL).best.value
@@ -121,6 +164,24 @@ def test_it_learns_where_trials_cannot_be_trained(run):
     assert failed < 0.6  # the border is probed: without being told, nearly all would fail
     best = [trials["metric"].min() for trials in searches]
     assert sum(best) / 3 < 0.2  # random ones under the same pruner come to 0.24; the best that fits has 0.14
+
+
+@pytest.mark.parametrize("sampler", ["multifidelity", "random"])
+def test_of_trials_that_all_start_at_once_the_best_is_spared(run, sampler):
+    """The model is told of curves that grow, too, and of losses that fall below what it thought possible."""
+    for seed in range(2):
+        keys = {"sampler": sampler, "pruner": "multifidelity", "workers": 16, "budget": {"trials": 16}}
+        results = run("below_zero", seed=seed, epochs=50, canary=False, **keys)
+        least = -2 + 4 * ((results.trials["params.momentum"] - 0.5) ** 2).min()
+        assert results.best.value < least + 0.1  # what the slowest lack after 50 epochs is 0.06
+
+
+def test_a_trial_that_failed_is_no_bar_to_the_others(run):
+    keys = {"sampler": "random", "pruner": "multifidelity", "workers": 1, "budget": {"trials": 30}}
+    for seed in range(2):
+        trials = run("collapsing", seed=seed, **keys).trials
+        first = trials.index[trials["stop_reason"] == "nonfinite"][0]
+        assert (trials["stop_reason"][first:] == "finished").any()
 
 
 def test_a_space_is_searched_to_its_end(run):

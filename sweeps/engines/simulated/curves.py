@@ -8,7 +8,7 @@ trial, as what a training function raises does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,11 @@ def checked(curve: object, metric: str, epochs: int, besides: Sequence[str] = ()
         raise UsageError(f"curves: a curve must be sweeps.Curve(metrics, seconds), found {curve!r:.80}")
     _check_lengths(curve, metric, epochs)
     try:
-        scalar_metrics({name: values[0] for name, values in curve.metrics.items()}, metric, besides)
-        metrics = {name: _floats(values) for name, values in curve.metrics.items()}
+        listed = {name: list(values) for name, values in curve.metrics.items()}
+        scalar_metrics({name: values[0] for name, values in listed.items()}, metric, besides)
+        metrics = {name: _floats(values) for name, values in listed.items()}
         seconds = _floats(curve.seconds)
-    except (ReportError, TypeError, ValueError) as error:
+    except (ReportError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"curves: a curve must hold one number for each epoch: {error}") from error
     wrong = next((value for value in seconds if not 0 < value < LONGEST), None)
     if wrong is not None:
@@ -102,9 +103,8 @@ def _check_lengths(curve: Curve, metric: str, epochs: int) -> None:
 
 
 def _length(name: str, values: Sequence[float]) -> int:
-    try:
-        return len(values)
-    except TypeError as error:
+    if isinstance(values, Mapping) or not isinstance(values, Sized):
         raise UsageError(
             f"curves: a curve's {name} must be a list of one number for each epoch, found {values!r:.80}"
-        ) from error
+        )
+    return len(values)

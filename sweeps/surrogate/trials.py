@@ -1,0 +1,111 @@
+"""The trials that a model has been told of: their curves, which of them run, and which failed."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from sweeps.study.record import TrialRecord
+from sweeps.surrogate.curves import Curve
+from sweeps.surrogate.kernel import Array
+from sweeps.surrogate.units import Units
+
+
+class Trials:
+    """Takes in records as they grow.
+
+    Args:
+        units: of the search space.
+        sign: -1 where greater objectives are better, else 1.
+        infeasible: stop reasons of failed trials whose neighbourhood is to be avoided.
+
+    Attributes:
+        curves: of those that have reported, by number.
+        running: features of those that have not ended, by number.
+        infeasible: features of those that failed for such a reason, by number.
+        points: how many reports all curves have together.
+    """
+
+    def __init__(self, units: Units, sign: float, infeasible: Collection[str] = ()) -> None:
+        self._units = units
+        self._sign = sign
+        self._reasons = frozenset(infeasible)
+        self.curves: dict[int, Curve] = {}
+        self.running: dict[int, Array] = {}
+        self.infeasible: dict[int, Array] = {}
+        self.points = 0
+        self._failed: set[int] = set()
+        self._at: dict[int, Array] = {}  # units of every trial
+        self._features: dict[int, Array] = {}
+        self._leaders: list[tuple[float, int]] = []  # (loss, number) of the two best trials
+
+    def observe(self, record: TrialRecord) -> bool:
+        """Take in how a trial stands now; what was seen of it before is replaced where it differs. Returns
+        whether it has reported.
+        """
+        number, features = record.number, self.features(record)
+        if record.ended:
+            self.running.pop(number, None)
+        else:
+            self.running[number] = features
+        if record.state == "FAILED":
+            self._failed.add(number)
+            if record.stop_reason in self._reasons:
+                self.infeasible[number] = features
+        if values := of_first_configuration(record):
+            self._read(number, values)
+        return bool(values)
+
+    def features(self, record: TrialRecord) -> Array:
+        """Of a trial's first configuration: (columns,)."""
+        number = record.number
+        if number not in self._at:
+            self._at[number] = self._units.of(record.params_at(1))
+            self._features[number] = self._units.features(self._at[number][None, :])[0]
+        return self._features[number]
+
+    def _read(self, number: int, values: Mapping[int, float]) -> None:
+        curve = self.curves.setdefault(number, Curve(self._features[number]))
+        self.points -= len(curve.epochs)
+        curve.read(values, self._sign)
+        self.points += len(curve.epochs)
+        self._lead(number)
+
+    def _lead(self, number: int) -> None:
+        """Keep the two best trials; one that failed is none, whatever it had come to."""
+        now = (self.curves[number].losses[-1], number)
+        if number in self._failed or any(leader[1] == number and leader < now for leader in self._leaders):
+            self._leaders = self._best_of_all(2)
+            return
+        others = [leader for leader in self._leaders if leader[1] != number]
+        self._leaders = sorted([*others, now])[:2]
+
+    def _best_of_all(self, most: int) -> list[tuple[float, int]]:
+        """(loss, number) of the best trials that did not fail, best first."""
+        able = (
+            (curve.losses[-1], number) for number, curve in self.curves.items() if number not in self._failed
+        )
+        return heapq.nsmallest(most, able)
+
+    def best(self, but: int | None = None) -> float:
+        """The best loss of all trials ``but`` one; infinite if there is none."""
+        return next((loss for loss, number in self._leaders if number != but), math.inf)
+
+    def best_units(self, most: int) -> Array:
+        """Units of the best trials so far, best first, shape (up to ``most``, parameters)."""
+        return np.array([self._at[number] for _, number in self._best_of_all(most)])
+
+    def before(self, number: int) -> dict[int, Curve]:
+        """The curves that there were when trial ``number`` was proposed."""
+        return {trial: curve for trial, curve in self.curves.items() if trial < number}
+
+
+def of_first_configuration(record: TrialRecord) -> Mapping[int, float]:
+    """Objectives by epoch; of a member of a population those before it took over another one's state."""
+    if not record.inherited:
+        return record.values
+    last = record.inherited[0].epoch
+    return {epoch: value for epoch, value in record.values.items() if epoch <= last}
