@@ -62,5 +62,5 @@ def bound_losses(record: TrialRecord, verdict: Verdict) -> Verdict:
     times = record.failures["lost"] = record.failures.get("lost", 0) + 1
     if times <= LOSSES + record.epochs:
         return verdict
-    rule = f"a trial may lose its machine {LOSSES} times more often than it has epochs"
+    rule = f"a trial may lose its machine once an epoch and {LOSSES} times besides"
     return Verdict("FAILED", "crash", f"{verdict.error}; {rule}, and this one did {times} times")

@@ -84,6 +84,19 @@ def _patient(*, patience: int, min_delta: float = 0.0, wrapped: str = "none") ->
     return optuna.pruners.PatientPruner(choices[wrapped], patience, min_delta)
 
 
+def _threshold(
+    *,
+    lower: float | None = None,
+    upper: float | None = None,
+    n_warmup_steps: int = 0,
+    interval_steps: int = 1,
+) -> BasePruner:
+    """Prune what is below ``lower`` or above ``upper``."""
+    if lower is None and upper is None:
+        raise UsageError("lower or upper must be given: write {name: threshold, upper: 10.0}")
+    return optuna.pruners.ThresholdPruner(lower, upper, n_warmup_steps, interval_steps)
+
+
 # Stop reasons that mean something else.
 RESERVED = frozenset(
     {"finished", "early_stopping", "target", "budget", "edited", "interrupted", "paused"}
@@ -99,7 +112,7 @@ REGISTRY: Mapping[str, Entry] = {
     "percentile": Entry(Percentile),
     "hyperband": Entry(Hyperband, hidden=frozenset({"study"})),
     "patient": Entry(_patient),
-    "threshold": Entry(optuna.pruners.ThresholdPruner),
+    "threshold": Entry(_threshold),
     "wilcoxon": Entry(optuna.pruners.WilcoxonPruner),
     "pbt": Entry(Pbt),
     "multifidelity": Entry(_multifidelity, hidden=frozenset({"model", "records"})),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
+import numpy as np
+
 from sweeps.messages import Goal
 from sweeps.space import Params, Space
 from sweeps.study.record import TrialRecord
+from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.trials import of_first_configuration
+from sweeps.surrogate.units import Units
 
 _FIRSTS = 2  # configurations of earlier sweeps that are tried first, or one of each up to
 _MOST_FIRSTS = 4
+_NEXT = 0.05  # of a range: what is nearer in every parameter is next to another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +96,19 @@ def _of(record: TrialRecord, epochs: int, metric: str | None) -> EarlierTrial:
 
 
 def best_of(earlier: Sequence[Earlier], space: Space, goal: Goal) -> list[Params]:
-    """The configurations to try first: the best of every sweep in turn, two to four in all."""
+    """The configurations to try first: the best of every sweep in turn, two to four in all, none of them next
+    to another one, as the best of a sweep often are.
+    """
     most = min(max(_FIRSTS, len(earlier)), _MOST_FIRSTS)
     ranked = [_ranked(sweep, space, goal) for sweep in earlier]
-    found: dict[Hashable, Params] = {}
+    units, found, places = Units(space), list[Params](), list[Array]()
     for params in chain.from_iterable(zip_longest(*ranked)):
         if params and len(found) < most:
-            found.setdefault(space.key(params), params)
-    return list(found.values())
+            place = units.features(units.of(params)[None, :])[0]
+            if all(np.abs(place - other).max() > _NEXT for other in places):
+                found.append(params)
+                places.append(place)
+    return found
 
 
 def _ranked(sweep: Earlier, space: Space, goal: Goal) -> list[Params]:

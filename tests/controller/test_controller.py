@@ -264,7 +264,9 @@ def test_a_lost_machine_costs_no_retry_but_not_for_ever(tmp_path):
         controller.finish(0, 5, Died("lost", "the node is gone"))
         record = controller.records[0]
         assert (record.state, record.stop_reason) == ("FAILED", "crash")
-        assert record.error.startswith("the node is gone; a trial may lose its machine 3 times more often")
+        assert record.error.startswith(
+            "the node is gone; a trial may lose its machine once an epoch and 3 times besides"
+        )
 
 
 def test_while_a_trial_runs_its_machine_may_still_be_lost(tmp_path):

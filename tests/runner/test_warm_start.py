@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 import sweeps
@@ -121,6 +122,14 @@ def test_several_sweeps_take_turns_and_a_text_is_a_list_of_one(run):
     assert params(new)[:3] == [best_of(old) for old in olds]
     one = run("one", warm_start="old1", budget={"trials": 2})
     assert one.spec.warm_start == ("old1",) and params(one)[0] == best_of(olds[1])
+
+
+def test_the_first_ones_are_not_next_to_each_other(run):
+    old = run("old", sampler="multifidelity", budget={"trials": 30})
+    ranked = old.trials.sort_values("metric", kind="stable")[["params.x", "params.y", "params.z"]].to_numpy()
+    assert abs(ranked[1] - ranked[0]).max() < 0.05  # it had converged
+    first, second = (np.array(list(each.values())) for each in params(run("new", warm_start=["old"]))[:2])
+    assert (first == ranked[0]).all() and abs(second - first).max() > 0.05
 
 
 def test_a_parameter_that_is_new_is_searched_from_the_old_best_on(run):

@@ -71,7 +71,8 @@ def valley():
 
     def curve(config, seed, epochs):
         floor = 0.3 + (math.log10(config["lr"]) + 2) ** 2 / 10 + 2 * (config["momentum"] - 0.9) ** 2
-        return sweeps.Curve({"val_loss": list(floor + np.exp(-0.3 * np.arange(1, epochs + 1)))}, [10.0] * epochs)
+        losses = floor + np.exp(-0.3 * np.arange(1, epochs + 1))
+        return sweeps.Curve({"val_loss": list(losses)}, [10.0] * epochs)
 
     return curve
 
