@@ -154,9 +154,9 @@ class CurveModel:
         self._told = {}
         for trial, i in known:
             self._told[trial] = max(i + 1, self._told.get(trial, 0))
-        lengths = {trial: len(curve.epochs) for trial, curve in curves.items()}
-        running = {trial: lengths[trial] for trial in self._trials.running if trial in lengths}
-        self._then = _Then(len(curves), sum(lengths.values()), running)
+        points = sum(len(curve.epochs) for curve in curves.values())
+        running = {trial: len(curves[trial].epochs) for trial in self._trials.running if trial in curves}
+        self._then = _Then(len(curves), points, running)
         self._restored = 0
 
     def _losses(self, chosen: Sequence[tuple[int, int]]) -> Array:

@@ -67,9 +67,8 @@ def checked(curve: object, metric: str, epochs: int, besides: Sequence[str] = ()
         raise UsageError(f"curves: a curve must be sweeps.Curve(metrics, seconds), found {curve!r:.80}")
     _check_lengths(curve, metric, epochs)
     try:
-        listed = {name: list(values) for name, values in curve.metrics.items()}
-        scalar_metrics({name: values[0] for name, values in listed.items()}, metric, besides)
-        metrics = {name: _floats(values) for name, values in listed.items()}
+        scalar_metrics({name: next(iter(values)) for name, values in curve.metrics.items()}, metric, besides)
+        metrics = {name: _floats(values) for name, values in curve.metrics.items()}
         seconds = _floats(curve.seconds)
     except (ReportError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"curves: a curve must hold one number for each epoch: {error}") from error
