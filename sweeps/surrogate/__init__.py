@@ -1,7 +1,9 @@
 """A model of learning curves over the search space: what the `multifidelity` sampler and pruner share.
 
 units.py      configurations as rows of numbers from 0 to 1, and back
-curves.py     the curves observed so far, and which of their points the model looks at
+curves.py     the curves observed so far
+selection.py  which of their points the model looks at
+scaling.py    how their losses become what it works with
 trials.py     the trials that have these curves: which run, which failed, which are best
 points.py     the points it looks at, in columns
 kernel.py     how alike two points are, and the hyperparameters of that

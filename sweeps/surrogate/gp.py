@@ -99,10 +99,16 @@ class CurveGP:
     def _covariance(self, points: Points, others: Points) -> Array:
         """Without noise, shape (n, m)."""
         times, at = np.unique(np.concatenate([points.times, others.times]), return_inverse=True)
-        rows, columns = at[: len(points.times), None], at[len(points.times) :]
-        shared, own, common = self._in_time(times)[:, rows, columns]
+        rows, columns = at[: len(points.times)], at[len(points.times) :]
+        if (columns == columns[0]).all():
+            columns = columns[:1]  # broadcast
+        shared, own, common = self._in_time(times)[:, :, columns]
+        together = self.correlation(points.features, others.features)
+        together *= shared[rows]
         same = points.trials[:, None] == others.trials
-        together: Array = self.correlation(points.features, others.features) * shared + same * own + common
+        if same.any():
+            together += same * own[rows]
+        together += common[rows]
         if points.trends is not None and others.trends is not None:
             together += along_trends(points.trends, others.trends)
         return together

@@ -14,11 +14,13 @@ from sweeps.messages import Goal
 from sweeps.space import Space
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate.cost import TrainingCost
-from sweeps.surrogate.curves import Curve, Scaling, Selection
+from sweeps.surrogate.curves import Curves
 from sweeps.surrogate.feasible import log_feasible
 from sweeps.surrogate.gp import CurveGP
 from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.points import Points
+from sweeps.surrogate.scaling import Scaling
+from sweeps.surrogate.selection import Selection
 from sweeps.surrogate.threads import Threads
 from sweeps.surrogate.trials import Trials
 from sweeps.surrogate.units import Units
@@ -126,8 +128,7 @@ class CurveModel:
         """Before a decision on ``trial``: make the model know what it should not rest without. Where it
         proposes too the hyperparameters stay, so that they do not depend on when decisions were asked for.
         """
-        then = self._trials.before(self._restored) if self._restored else {}  # it costs a look at every trial
-        if then:  # else an edited space holds none of them
+        if self._restored and (then := self._trials.curves.until(self._restored)):  # else of an edited space
             self._tell(then)
         elif self._outgrown(trial) or not self._scaling.covers(self._trials.best()):
             if self.proposes:
@@ -141,10 +142,10 @@ class CurveModel:
         """
         then, curve = self._then, self._trials.curves[trial]
         own = len(curve.epochs) - then.running.get(trial, 0)
-        others = self._trials.points - then.points - own
+        others = self._trials.curves.points - then.points - own
         return self.known >= GROWTH * then.trials + 2 or others >= (GROWTH - 1.0) * then.points + 2
 
-    def _tell(self, curves: Mapping[int, Curve], *, fit: bool = False) -> None:
+    def _tell(self, curves: Curves, *, fit: bool = False) -> None:
         known = self._know.of(curves)
         self._scaling = Scaling.of(self._losses(known), CLIP)
         with self._threads.single():
@@ -154,9 +155,8 @@ class CurveModel:
         self._told = {}
         for trial, i in known:
             self._told[trial] = max(i + 1, self._told.get(trial, 0))
-        points = sum(len(curve.epochs) for curve in curves.values())
         running = {trial: len(curves[trial].epochs) for trial in self._trials.running if trial in curves}
-        self._then = _Then(len(curves), points, running)
+        self._then = _Then(len(curves), curves.points, running)
         self._restored = 0
 
     def _losses(self, chosen: Sequence[tuple[int, int]]) -> Array:

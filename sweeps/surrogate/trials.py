@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from sweeps.study.record import TrialRecord
-from sweeps.surrogate.curves import Curve
+from sweeps.surrogate.curves import Curves
 from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.units import Units
 
@@ -26,17 +25,15 @@ class Trials:
         curves: of those that have reported, by number.
         running: features of those that have not ended, by number.
         infeasible: features of those that failed for such a reason, by number.
-        points: how many reports all curves have together.
     """
 
     def __init__(self, units: Units, sign: float, infeasible: Collection[str] = ()) -> None:
         self._units = units
         self._sign = sign
         self._reasons = frozenset(infeasible)
-        self.curves: dict[int, Curve] = {}
+        self.curves = Curves()
         self.running: dict[int, Array] = {}
         self.infeasible: dict[int, Array] = {}
-        self.points = 0
         self._failed: set[int] = set()
         self._at: dict[int, Array] = {}  # units of every trial
         self._features: dict[int, Array] = {}
@@ -56,7 +53,8 @@ class Trials:
             if record.stop_reason in self._reasons:
                 self.infeasible[number] = features
         if values := of_first_configuration(record):
-            self._read(number, values)
+            self.curves.read(number, features, values, self._sign)
+            self._lead(number)
         return bool(values)
 
     def features(self, record: TrialRecord) -> Array:
@@ -66,13 +64,6 @@ class Trials:
             self._at[number] = self._units.of(record.params_at(1))
             self._features[number] = self._units.features(self._at[number][None, :])[0]
         return self._features[number]
-
-    def _read(self, number: int, values: Mapping[int, float]) -> None:
-        curve = self.curves.setdefault(number, Curve(self._features[number]))
-        self.points -= len(curve.epochs)
-        curve.read(values, self._sign)
-        self.points += len(curve.epochs)
-        self._lead(number)
 
     def _lead(self, number: int) -> None:
         """Keep the two best trials; one that failed is none, whatever it had come to."""
@@ -85,10 +76,14 @@ class Trials:
 
     def _best_of_all(self, most: int) -> list[tuple[float, int]]:
         """(loss, number) of the best trials that did not fail, best first."""
-        able = (
-            (curve.losses[-1], number) for number, curve in self.curves.items() if number not in self._failed
-        )
-        return heapq.nsmallest(most, able)
+        trials, _, losses = self.curves.ends
+        able = ~np.isin(trials, list(self._failed))
+        trials, losses = trials[able], losses[able]
+        if len(losses) > most:
+            near = losses <= np.partition(losses, most)[most]
+            trials, losses = trials[near], losses[near]
+        order = np.lexsort((trials, losses))[:most]
+        return list(zip(losses[order].tolist(), trials[order].tolist(), strict=True))
 
     def best(self, but: int | None = None) -> float:
         """The best loss of all trials ``but`` one; infinite if there is none."""
@@ -97,10 +92,6 @@ class Trials:
     def best_units(self, most: int) -> Array:
         """Units of the best trials so far, best first, shape (up to ``most``, parameters)."""
         return np.array([self._at[number] for _, number in self._best_of_all(most)])
-
-    def before(self, number: int) -> dict[int, Curve]:
-        """The curves that there were when trial ``number`` was proposed."""
-        return {trial: curve for trial, curve in self.curves.items() if trial < number}
 
 
 def of_first_configuration(record: TrialRecord) -> Mapping[int, float]:
