@@ -12,8 +12,9 @@ from sweeps.runner.eventlog import EventLog
 from sweeps.runner.search import build_search
 from sweeps.runner.signals import Signals
 from sweeps.runner.state import Run
-from sweeps.runner.warm_start import described, read_taken
+from sweeps.runner.warm_start import described
 from sweeps.study import StudyStore
+from sweeps.surrogate.taken import read_taken
 
 
 def open_study(run: Run, stack: ExitStack) -> StudyStore:

@@ -38,9 +38,10 @@ from sweeps.runner.parts import open_controller, open_engine, open_study
 from sweeps.runner.room import claimed, clear_asides, system_refusals
 from sweeps.runner.state import Run
 from sweeps.runner.trust import code_places
-from sweeps.runner.warm_start import take, write_taken
+from sweeps.runner.warm_start import take
 from sweeps.spec import load_spec, with_keep
 from sweeps.study import read_end, read_records
+from sweeps.surrogate.taken import write_taken
 
 DEFAULT_RESULTS = Path("results")
 

@@ -22,6 +22,7 @@ from sweeps.study.states import STATES
 
 LATEST = 1e11  # seconds since 1970: the year 5138
 LARGEST = 2**63
+_FLOATS_END = 2**1023
 
 
 class Place(Protocol):
@@ -76,7 +77,7 @@ def attributes_of(trial: FrozenTrial, number: int) -> Mapping[str, Any]:
     if not _params(trial.user_attrs["params"]):
         raise _wrong(number, "params", "names and scalars", trial.user_attrs["params"])
     for epoch, value in trial.intermediate_values.items():
-        if not (_whole(1)(epoch) and _number(value)):
+        if not (_whole(1)(epoch) and is_finite(value)):
             raise _wrong(number, "values", "finite numbers by epoch", {epoch: value})
     return attributes
 
@@ -98,12 +99,15 @@ def _whole(least: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and least <= value < LARGEST
 
 
-def _number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+def is_finite(value: object) -> bool:
+    """Whether it is a number that a float holds."""
+    if type(value) is int:
+        return abs(value) < _FLOATS_END
+    return type(value) is float and math.isfinite(value)
 
 
 def _between(least: float, most: float) -> Callable[[Any], bool]:
-    return lambda value: _number(value) and least <= value <= most
+    return lambda value: is_finite(value) and least <= value <= most
 
 
 def _text(value: Any) -> bool:
@@ -152,8 +156,8 @@ def _is_further(stored: Any) -> bool:
     if not isinstance(stored, dict) or stored.keys() != {"metrics", "excess"}:
         return False
     metrics, excess = stored["metrics"], stored["excess"]
-    numbers = isinstance(metrics, dict) and all(map(_number, metrics.values()))
-    return numbers and isinstance(excess, list) and all(_number(value) and value >= 0 for value in excess)
+    numbers = isinstance(metrics, dict) and all(map(is_finite, metrics.values()))
+    return numbers and isinstance(excess, list) and all(is_finite(value) and value >= 0 for value in excess)
 
 
 _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {

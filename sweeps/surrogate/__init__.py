@@ -14,6 +14,7 @@ cost.py       what training a configuration takes
 feasible.py   where configurations can be trained
 threads.py    linear algebra in one thread
 earlier.py    trials of earlier sweeps, as configurations of this one's space
+taken.py      what was taken of them, kept in the sweep's folder
 landscape.py  what an earlier sweep makes of configurations of this one
 """
 

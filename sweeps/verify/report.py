@@ -9,6 +9,7 @@ from pathlib import Path
 from sweeps.errors import CorruptStudyError, VerificationError
 from sweeps.paths import RunPaths
 from sweeps.results import load
+from sweeps.surrogate.taken import read_taken
 from sweeps.verify.budget import the_budget_is_exact
 from sweeps.verify.checkpoint import the_best_checkpoint_is_whole
 from sweeps.verify.evidence import gather
@@ -61,6 +62,8 @@ def inspect(directory: str | Path) -> Report:
     paths = RunPaths(results.directory)
     try:
         evidence = gather(paths, results.spec)
+        if results.spec.warm_start:
+            read_taken(paths)
     except CorruptStudyError as error:
         unreadable = Finding("I1", str(error))
         return Report(paths.root, [Check("I1", "the study reads back", [unreadable])])

@@ -10,6 +10,7 @@ import pytest
 
 import sweeps
 from sweeps.errors import CorruptStudyError, RefusedError, UsageError
+from sweeps.verify import verify
 from tests.cli.commands import sweep
 
 CURVES = '''
@@ -237,3 +238,5 @@ def test_a_file_of_its_own_that_is_damaged_is_said_so(run, tmp_path, written):
     taken.unlink() if written is None else taken.write_text(written)
     with pytest.raises(CorruptStudyError, match="must hold what the sweep took from earlier ones"):
         sweeps.resume(tmp_path / "new", {"budget.trials": 3})
+    (finding,) = verify(tmp_path / "new")
+    assert finding.invariant == "I1" and "must hold what the sweep took" in finding.message
