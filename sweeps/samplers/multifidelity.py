@@ -18,6 +18,7 @@ from sweeps.study.record import TrialRecord
 from sweeps.surrogate import CurveModel
 from sweeps.surrogate.kernel import Array
 
+STARTUP_TRIALS, EXPLORATION = 8, 0.05  # the defaults
 ATTRIBUTE = "multifidelity"  # of a trial: the state of the model when it was proposed
 _RANDOM = 400  # candidates from anywhere
 _PARENTS = 5  # the best trials, whose neighbours are candidates
@@ -44,8 +45,8 @@ class MultiFidelitySampler(Sampler):
         space: Space,
         seed: int,
         model: CurveModel,
-        n_startup_trials: int = 8,
-        exploration: float = 0.05,
+        n_startup_trials: int = STARTUP_TRIALS,
+        exploration: float = EXPLORATION,
     ) -> None:
         self._space = space
         self._seed = seed

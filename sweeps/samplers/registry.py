@@ -20,7 +20,7 @@ from sweeps.components import (
 )
 from sweeps.errors import UsageError
 from sweeps.samplers.base import Draw, Proposal, Sampler
-from sweeps.samplers.multifidelity import ATTRIBUTE, MultiFidelitySampler
+from sweeps.samplers.multifidelity import ATTRIBUTE, EXPLORATION, STARTUP_TRIALS, MultiFidelitySampler
 from sweeps.samplers.native import GridSampler, QmcSampler, RandomSampler, check_qmc_type
 from sweeps.samplers.optuna import OptunaSampler
 from sweeps.space import Space
@@ -35,7 +35,9 @@ def _qmc(*, qmc_type: str = "sobol", scramble: bool = True) -> dict[str, Any]:
     return {"qmc_type": qmc_type, "scramble": scramble}
 
 
-def _multifidelity(*, n_startup_trials: int = 8, exploration: float = 0.05) -> dict[str, Any]:
+def _multifidelity(
+    *, n_startup_trials: int = STARTUP_TRIALS, exploration: float = EXPLORATION
+) -> dict[str, Any]:
     check_least(1, n_startup_trials=n_startup_trials)
     if not 0.0 <= exploration <= 1.0:
         raise UsageError(f"exploration must be from 0 to 1, not {exploration}")
