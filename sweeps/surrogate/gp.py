@@ -57,8 +57,8 @@ class CurveGP:
         """Take ``points`` as what is known."""
         from scipy.linalg import cho_solve, cholesky
 
-        self._points = points
-        covariance = self._covariance(points, points)
+        self._points, self._known = points, self._scaled(points.features)
+        covariance = self._covariance(points, points, matern(distances(self._known, self._known)))
         covariance[np.diag_indices_from(covariance)] += self.noise + JITTER
         self._factor = cholesky(covariance, lower=True)
         self._weights = cho_solve((self._factor, True), points.values - points.expected)
@@ -68,7 +68,7 @@ class CurveGP:
         (m,); ``trends`` as in `Points`.
         """
         new = Points(np.full(len(times), _NEW), features, times, times, trends)
-        cross = self._covariance(self._points, new)
+        cross = self._covariance(self._points, new, self._likeness(features))
         reduced = self._reduce(cross)
         apart, at = np.unique(times, return_inverse=True)
         prior = self._in_time(apart).sum(axis=0).diagonal()[at]
@@ -82,10 +82,11 @@ class CurveGP:
         others were known besides; the last one's value is not looked at. Costs O(m n^2), as nothing is
         factorised anew.
         """
-        cross = self._covariance(self._points, points)
+        cross = self._covariance(self._points, points, self._likeness(points.features))
         reduced = self._reduce(cross)
         mean = points.expected + cross.T @ self._weights
-        covariance = self._covariance(points, points) - reduced.T @ reduced
+        itself = np.ones((len(mean), len(mean)))
+        covariance = self._covariance(points, points, itself) - reduced.T @ reduced
         known = covariance[:-1, :-1] + (self.noise + JITTER) * np.eye(len(mean) - 1)
         gain = np.linalg.solve(known, covariance[:-1, -1])
         variance = covariance[-1, -1] - gain @ covariance[:-1, -1]
@@ -96,15 +97,18 @@ class CurveGP:
         """How alike configurations are to the model, from 0 to 1: shape (n, m)."""
         return matern(distances(self._scaled(features), self._scaled(others)))
 
-    def _covariance(self, points: Points, others: Points) -> Array:
-        """Without noise, shape (n, m)."""
+    def _likeness(self, features: Array) -> Array:
+        """The `correlation` of the n points that are known with m others: (n, m)."""
+        return matern(distances(self._known, self._scaled(features)))
+
+    def _covariance(self, points: Points, others: Points, alike: Array) -> Array:
+        """Without noise, shape (n, m); ``alike`` is the `correlation` of their configurations."""
         times, at = np.unique(np.concatenate([points.times, others.times]), return_inverse=True)
         rows, columns = at[: len(points.times)], at[len(points.times) :]
         if (columns == columns[0]).all():
             columns = columns[:1]  # broadcast
         shared, own, common = self._in_time(times)[:, :, columns]
-        together = self.correlation(points.features, others.features)
-        together *= shared[rows]
+        together: Array = alike * shared[rows]
         same = points.trials[:, None] == others.trials
         if same.any():
             together += same * own[rows]
@@ -118,7 +122,7 @@ class CurveGP:
         known = self._points
         apart, at = np.unique(np.concatenate([known.times, times]), return_inverse=True)
         shared = self._in_time(apart)[0][at[: len(known.times), None], at[len(known.times) :]]
-        mean: Array = (self.correlation(known.features, features) * shared).T @ self._weights
+        mean: Array = (self._likeness(features) * shared).T @ self._weights
         return mean
 
     @property
