@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sweeps.clock import UNLIMITED, Clock, TimeLeft
+from sweeps.controller.epochs import EpochBudget
 from sweeps.messages import Goal
 from sweeps.spec.model import Budget
 from sweeps.study import TrialRecord, is_better
@@ -17,12 +18,19 @@ class Spending:
         budget: what it may use.
         goal: the objective's better direction.
         clock: tells this run's time.
+        epochs: counts the epochs, and says who may train one more.
         elapsed: wall time in seconds that earlier runs have used.
         gpu_seconds: GPUs times seconds that earlier runs have used.
     """
 
     def __init__(
-        self, budget: Budget, goal: Goal, clock: Clock, elapsed: float = 0.0, gpu_seconds: float = 0.0
+        self,
+        budget: Budget,
+        goal: Goal,
+        clock: Clock,
+        epochs: EpochBudget,
+        elapsed: float = 0.0,
+        gpu_seconds: float = 0.0,
     ) -> None:
         self._budget = budget
         self._goal = goal
@@ -32,8 +40,7 @@ class Spending:
         self._gpu_seconds = gpu_seconds
         self._gpus = 0.0
         self._running = 0
-        self._epochs: dict[int, int] = {}  # trial number -> epochs trained
-        self._trained = 0
+        self.epochs = epochs
         self._best: tuple[int, float] | None = None  # of the COMPLETE trials
         self._since_best = 0
 
@@ -41,7 +48,8 @@ class Spending:
         """Take up the trials of earlier runs; each running trial has ``gpus`` GPUs from now on."""
         self._gpus = gpus
         for record in records:
-            self.observe(record)
+            self.epochs.observe(record)
+            self.epochs.take_end(record)
             self._take_if_best(record)
         self._since_best = self._ended_after_best(records)
 
@@ -78,16 +86,18 @@ class Spending:
             left.append(TimeLeft(gpu_seconds / (self._gpus * (self._running + 1)), gpu_seconds / total))
         return min(left)
 
-    def runs(self, trials: int) -> None:
-        """So many trials run from now on."""
-        _ = self.gpu_seconds  # up to now there were as many as before
-        self._running = trials
+    def begins(self, record: TrialRecord) -> None:
+        """An attempt of a trial runs from now on."""
+        _ = self.gpu_seconds  # up to now there were fewer
+        self._running += 1
+        self.epochs.begins(record)
 
-    def observe(self, record: TrialRecord) -> None:
-        """Count the epochs that ``record`` has now."""
-        epochs = record.epochs
-        self._trained += epochs - self._epochs.get(record.number, 0)
-        self._epochs[record.number] = epochs
+    def ends(self, record: TrialRecord) -> None:
+        """An attempt of a trial runs no longer."""
+        _ = self.gpu_seconds
+        self._running -= 1
+        self.epochs.observe(record)
+        self.epochs.ends(record)
 
     def ended(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
         """A trial has ended; ``records`` are all of the sweep's, by number.
@@ -135,15 +145,6 @@ class Spending:
         if budget.patience is not None and self._since_best >= budget.patience:
             return "budget.patience"
         return None
-
-    def allows_epoch(self, outstanding: int) -> bool:
-        """Whether one more epoch may be trained besides the ``outstanding`` ones that are being trained now.
-
-        So the total is never exceeded, however many trials run. An epoch that is trained again after a fault
-        counts once.
-        """
-        epochs = self._budget.epochs
-        return epochs is None or self._trained + outstanding < epochs
 
 
 def _judged(record: TrialRecord) -> bool:

@@ -15,6 +15,7 @@ from sweeps.clock import Clock
 from sweeps.controller.attempt import RunningAttempt
 from sweeps.controller.budget import Spending
 from sweeps.controller.entries import Entries
+from sweeps.controller.epochs import EpochBudget
 from sweeps.controller.events import (
     EpochReported,
     Event,
@@ -101,8 +102,9 @@ class Controller:
         self.records = store.records
         self._running: dict[int, RunningAttempt] = {}
         self._waiting: deque[TrialRecord] = deque()
+        epochs = EpochBudget(spec.budget.epochs, spec.epochs, leaders_first=self._policy.independent)
         self._spending = Spending(
-            spec.budget, spec.metric.goal, self._clock, store.elapsed, store.gpu_seconds
+            spec.budget, spec.metric.goal, self._clock, epochs, store.elapsed, store.gpu_seconds
         )
         self._retries = Waiting(spec.retries, self._clock.monotonic)
         self._safeguards = Safeguards(spec)
@@ -183,13 +185,15 @@ class Controller:
             return Wait(closed=True)
         if self._safeguards.hold_back(len(self._running)):
             return Wait()
-        if not self._spending.allows_epoch(len(self._running)):
+        if not self._spending.epochs.allows_attempt():
             return Wait() if self._running else self._end("budget.epochs")
         waiting = self._take_waiting(within)
         if waiting is not None:
             return self._restart(waiting, worker)
         if reason := self._all_started:
             return self._wait_or_end(reason)
+        if not self._spending.epochs.allows_trial():
+            return Wait()
         proposal = self._proposals.next(len(self.records), within, self._spending.time_left)
         if proposal is None:
             return (
@@ -247,7 +251,7 @@ class Controller:
         now = self._clock.time()
         pause_at = self._policy.pause_at(record)
         self._running[record.number] = RunningAttempt(record, self._clock.monotonic(), pause_at)
-        self._spending.runs(len(self._running))
+        self._spending.begins(record)
         self._emit(TrialStarted(now, record.number, record.attempt, record.params, record.worker))
         return self._entries.spec_of(record, pause_at, self._policy.exploit(record))
 
@@ -276,19 +280,19 @@ class Controller:
             return Stop("nonfinite")
         value, further = self._reading.value(metrics), self._reading.further(metrics)
         record.observe(epoch, value, self._reading.goal, further)
-        self._spending.observe(record)
+        self._spending.epochs.observe(record)
         self._store.write_epoch(record.number, epoch, value, further)
         decision = self._judge_curve.decide(record, epoch)
         if isinstance(decision, Stop) or epoch >= self._spec.epochs:
             return decision
         reached = self._spending.reaches_target(value) and not (further and any(further.excess))
-        return self._out_of_budget(reached) or (Stop("interrupted") if self.interrupted else decision)
+        return self._out_of_budget(record, reached) or (Stop("interrupted") if self.interrupted else decision)
 
-    def _out_of_budget(self, reached: bool) -> Stop | None:
+    def _out_of_budget(self, record: TrialRecord, reached: bool) -> Stop | None:
         """The Stop of a running trial that has ``reached`` the target, or when the budget is spent."""
         if reached:
             return Stop("target")
-        if self._spending.spent() or not self._spending.allows_epoch(len(self._running) - 1):
+        if self._spending.spent() or not self._spending.epochs.allows_epoch(record):
             return Stop(self._policy.out_of_time)
         return None
 
@@ -308,14 +312,13 @@ class Controller:
         if running is None:
             return
         del self._running[trial]
-        self._spending.runs(len(self._running))
         record = running.record
         record.seconds += self._clock.monotonic() - running.begun
         verdict = verdict_of(record, running.stop, outcome, paused=running.paused)
         if running.last is not None and verdict.state != "INTERRUPTED":
             record.forget_after(running.last[0], self._spec.metric.goal)
         retry = self._settle(record, verdict)
-        self._spending.observe(record)
+        self._spending.ends(record)
         if record.ended:
             self._spending.ended(record, self.records)
         self._emit(TrialEnded(self._clock.time(), record, retry, verdict, self._spending.best))
@@ -372,7 +375,7 @@ class Controller:
     @property
     def nothing_left(self) -> bool:
         """Whether every `ask` will say Exhausted; asking this changes nothing."""
-        spent = bool(self._spending.spent()) or not self._spending.allows_epoch(0)
+        spent = bool(self._spending.spent()) or self._spending.epochs.is_spent
         if self._running or self._waiting:
             return spent and not self._running
         return spent or bool(self._all_started) or self._proposals.exhausted

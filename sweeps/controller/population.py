@@ -32,6 +32,7 @@ class Policy(Protocol):
     """What the controller asks about trials that may depend on each other."""
 
     out_of_time: str  # the stop reason of a trial that runs when budget.wall is spent
+    independent: bool  # whether no trial waits for another
 
     def pause_at(self, record: TrialRecord) -> int | None:
         """The epoch after which the trial is to wait for others; None if it runs to its end."""
@@ -50,6 +51,7 @@ class Alone:
     """Every trial for itself."""
 
     out_of_time = "budget"
+    independent = True
 
     def pause_at(self, record: TrialRecord) -> int | None:
         return None
@@ -69,6 +71,7 @@ class Population:
 
     # Nobody has an advantage when time is up: all go on if they are given more.
     out_of_time = "paused"
+    independent = False
 
     def __init__(
         self, pbt: Pbt, spec: SweepSpec, paths: RunPaths, store: StudyStore, hand_over: HandOver

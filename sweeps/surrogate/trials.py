@@ -34,7 +34,7 @@ class Trials:
         self.curves = Curves()
         self.running: dict[int, Array] = {}
         self.infeasible: dict[int, Array] = {}
-        self._failed: set[int] = set()
+        self._unable: set[int] = set()  # to win: they failed, or break a constraint on metrics now
         self._at: dict[int, Array] = {}  # units of every trial
         self._features: dict[int, Array] = {}
         self._leaders: list[tuple[float, int]] = []  # (loss, number) of the two best trials
@@ -48,10 +48,12 @@ class Trials:
             self.running.pop(number, None)
         else:
             self.running[number] = features
-        if record.state == "FAILED":
-            self._failed.add(number)
-            if record.stop_reason in self._reasons:
-                self.infeasible[number] = features
+        if record.state == "FAILED" and record.stop_reason in self._reasons:
+            self.infeasible[number] = features
+        if record.state == "FAILED" or not record.feasible:
+            self._unable.add(number)
+        else:
+            self._unable.discard(number)
         if values := of_first_configuration(record):
             self.curves.read(number, features, values, self._sign)
             self._lead(number)
@@ -66,18 +68,20 @@ class Trials:
         return self._features[number]
 
     def _lead(self, number: int) -> None:
-        """Keep the two best trials; one that failed is none, whatever it had come to."""
+        """Keep the two best of the trials that are able to win."""
         now = (self.curves[number].losses[-1], number)
-        if number in self._failed or any(leader[1] == number and leader < now for leader in self._leaders):
+        before = next((leader for leader in self._leaders if leader[1] == number), None)
+        able = number not in self._unable
+        if before is not None and (not able or before < now):
             self._leaders = self._best_of_all(2)
-            return
-        others = [leader for leader in self._leaders if leader[1] != number]
-        self._leaders = sorted([*others, now])[:2]
+        elif able:
+            others = [leader for leader in self._leaders if leader[1] != number]
+            self._leaders = sorted([*others, now])[:2]
 
     def _best_of_all(self, most: int) -> list[tuple[float, int]]:
-        """(loss, number) of the best trials that did not fail, best first."""
+        """(loss, number) of the best trials that are able to win, best first."""
         trials, _, losses = self.curves.ends
-        able = ~np.isin(trials, list(self._failed))
+        able = ~np.isin(trials, list(self._unable))
         trials, losses = trials[able], losses[able]
         if len(losses) > most:
             near = losses <= np.partition(losses, most)[most]
@@ -86,7 +90,7 @@ class Trials:
         return list(zip(losses[order].tolist(), trials[order].tolist(), strict=True))
 
     def best(self, but: int | None = None) -> float:
-        """The best loss of all trials ``but`` one; infinite if there is none."""
+        """The best loss of all trials ``but`` one that are able to win; infinite if there is none."""
         return next((loss for loss, number in self._leaders if number != but), math.inf)
 
     def best_units(self, most: int) -> Array:

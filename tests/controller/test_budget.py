@@ -8,10 +8,12 @@ from typing import ClassVar
 import pytest
 
 from sweeps.controller.budget import Spending
+from sweeps.controller.epochs import EpochBudget
 from sweeps.messages import Continue, Exhausted, Raised, Returned, Stop, Wait
 from sweeps.samplers import Proposal
 from sweeps.seeding import generator
 from sweeps.spec import Budget
+from sweeps.study import TrialRecord
 from tests.controller.harness import BASE, FakeTime, drain, opened, train, write_spec
 
 
@@ -29,6 +31,14 @@ def end(controller, trial, outcome=None):
 
 def states(controller):
     return [(r.state, r.stop_reason) for r in controller.records]
+
+
+def train_to(controller, trial, to):
+    """Report epoch after epoch up to ``to``, or until a Stop."""
+    for epoch in range(controller.records[trial.number].epochs + 1, to + 1):
+        if isinstance(decision := report(controller, trial, epoch), Stop):
+            return decision
+    return decision
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -62,17 +72,43 @@ def test_no_epoch_more_than_the_budget_is_trained(tmp_path, workers, total):
 
 
 def test_an_epoch_that_a_trial_did_not_use_goes_to_another(tmp_path):
-    spec = spec_of(tmp_path, "{epochs: 2}")
-    with opened(tmp_path, spec, workers=2) as controller:
-        first, second = controller.ask()[0], controller.ask()[0]
+    spec = spec_of(tmp_path, "{epochs: 18}")  # of 9 each
+    with opened(tmp_path, spec, workers=3) as controller:
+        first, second = controller.ask(2)
         assert controller.ask() == Wait()
         end(controller, first, Raised("error", "it broke"))
         third = controller.ask()[0]
-        assert report(controller, second, 1) == Stop("budget")
-        assert report(controller, third, 1) == Stop("budget")
+        assert train_to(controller, second, 9) == train_to(controller, third, 9) == Continue()
         end(controller, second)
         end(controller, third)
         assert controller.ask() == Exhausted("budget.epochs")
+
+
+def test_what_runs_is_trained_to_its_end_before_another_one_starts(tmp_path):
+    with opened(tmp_path, spec_of(tmp_path, "{epochs: 24}"), workers=8) as controller:
+        first, second = controller.ask(8)  # a third could be trained for 6 of 9 epochs only
+        assert controller.ask() == Wait()
+        for trial in first, second:
+            assert train_to(controller, trial, 9) == Continue()
+            end(controller, trial)
+        last = controller.ask()[0]  # what is left is not left over
+        assert train_to(controller, last, 9) == Stop("budget") and controller.records[2].epochs == 6
+        end(controller, last)
+        assert controller.ask() == Exhausted("budget.epochs")
+        assert [state for state, _ in states(controller)] == ["COMPLETE", "COMPLETE", "PRUNED"]
+
+
+def test_where_trials_are_usually_short_more_of_them_start_and_the_last_epochs_are_the_longest_ones(tmp_path):
+    with opened(tmp_path, spec_of(tmp_path, "{epochs: 21}"), workers=8) as controller:
+        for trial in controller.ask(2):
+            train_to(controller, trial, 2)
+            end(controller, trial)  # 2 of 9 epochs, as ended by early stopping
+        leader, other, *more = controller.ask(8)
+        assert len(more) == 6  # each at one of the 17 that are left
+        assert train_to(controller, leader, 3) == train_to(controller, other, 1) == Continue()
+        assert train_to(controller, other, 2) == Stop("budget")  # the 5 that are left are the leader's
+        end(controller, other)
+        assert train_to(controller, leader, 9) == Continue()
 
 
 def test_gpu_hours_count_every_running_trial_and_every_run(tmp_path):
@@ -97,9 +133,17 @@ def test_the_time_left_is_what_one_more_trial_may_run():
     time = FakeTime()
 
     def left(**budget) -> tuple[float, float]:
-        spending = Spending(Budget(**budget), "minimize", time.clock(), elapsed=100.0, gpu_seconds=1600.0)
+        spending = Spending(
+            Budget(**budget),
+            "minimize",
+            time.clock(),
+            EpochBudget(None, 9),
+            elapsed=100.0,
+            gpu_seconds=1600.0,
+        )
         spending.begin([], gpus=2.0)
-        spending.runs(3)
+        for number in range(3):
+            spending.begins(TrialRecord(number, {}))
         time.now += 50
         return tuple(spending.time_left)
 
