@@ -63,7 +63,9 @@ def _read(folder: str, root: Path, spec: SweepSpec) -> Earlier:
     except UsageError:
         raise
     except SweepError as error:
-        raise UsageError(f"warm_start: {folder} must be a sweep that can be read: {error}") from error
+        raise UsageError(
+            f"warm_start: {folder} must be a sweep that can be read, or be left out: {error}"
+        ) from error
     trials = earlier_trials(records, old.epochs, metric)
     searched, fixed = frozenset(old.space.names), dict(old.space.fixed)
     sweep = Earlier(folder, old.epochs, searched, fixed, trials, found=len(trials), state={})

@@ -48,7 +48,10 @@ def load_curves(target: str, search_path: Sequence[Path]) -> CurveOf:
     try:
         curve_of = factory()
     except Exception as error:  # the boundary round the user's code
-        raise TargetError(f"curves: {target}() raised {type(error).__qualname__}: {error}") from error
+        raise TargetError(
+            f"curves: {target} is called without arguments and must return the function of the curves; it "
+            f"raised {type(error).__qualname__}: {error}"
+        ) from error
     if not callable(curve_of):
         raise UsageError(
             f"curves: {target}() must return a function curve(config, seed, epochs), found {curve_of!r:.80}"
