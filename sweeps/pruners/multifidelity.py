@@ -16,16 +16,15 @@ from sweeps.surrogate import CurveModel
 
 CHANCE, STARTUP_TRIALS = 0.1, 4  # the defaults
 _SPARED = 0.9  # of the epochs: what is left is soon over, and may make the winner
-_SEEN = 2  # trials trained to their end; before, how curves go on is supposed rather than known,
-_CAUTION = 0.1  # and so much of the chance is enough to go on
+_CAUTION = 0.1  # so much of the chance is enough to go on while how curves end is supposed, not known
 
 
 class MultiFidelityPruner:
     """Stops a trial that has next to no chance to end as the best.
 
     The chance is looked at when a trial has trained a third longer than when it was last looked at, and once
-    ``startup_trials`` have reported. The best trial so far is compared with the best of the others. Until two
-    trials are COMPLETE a tenth of ``chance`` is enough to go on: there are curves that stay where they begin
+    ``startup_trials`` have reported. The best trial so far is compared with the best of the others. Until a
+    trial is COMPLETE a tenth of ``chance`` is enough to go on: there are curves that stay where they begin
     for most of the epochs.
 
     Args:
@@ -59,14 +58,15 @@ class MultiFidelityPruner:
         self._startup = startup_trials
         self._looks = looks(epochs)
         self._last = _SPARED * epochs
-        self._complete = 0
+        self._seen_one_end = False
 
     def report(self, trial: int, epoch: int, best: float) -> bool:
         self._model.observe(self._records[trial])
         if not self._due(trial, epoch) or self._model.known < self._startup:
             return False
         self._model.refresh(trial)
-        return self._model.chance(trial) < self._chance * (1.0 if self._complete >= _SEEN else _CAUTION)
+        limit = self._chance if self._seen_one_end else _CAUTION * self._chance
+        return self._model.chance(trial) < limit
 
     def _due(self, trial: int, epoch: int) -> bool:
         """Whether a look lies between the report before and this one: not every epoch need be reported."""
@@ -75,7 +75,7 @@ class MultiFidelityPruner:
 
     def ended(self, record: TrialRecord) -> None:
         self._model.observe(record)
-        self._complete += record.state == "COMPLETE"
+        self._seen_one_end |= record.state == "COMPLETE"
 
     def replay(self, records: Iterable[TrialRecord]) -> None:
         for record in records:
