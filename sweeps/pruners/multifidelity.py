@@ -24,8 +24,8 @@ class MultiFidelityPruner:
 
     The chance is looked at when a trial has trained a third longer than when it was last looked at, and once
     ``startup_trials`` have reported. The best trial so far is compared with the best of the others. Until a
-    trial is COMPLETE a tenth of ``chance`` is enough to go on: there are curves that stay where they begin
-    for most of the epochs.
+    trial is COMPLETE a tenth of ``chance`` is enough to go on, since there are curves that stay where they
+    begin for most of the epochs; and the last one of those that run goes on in any case: it may be the best.
 
     Args:
         model: gives the chance; it is told of every report here.
@@ -59,14 +59,20 @@ class MultiFidelityPruner:
         self._looks = looks(epochs)
         self._last = _SPARED * epochs
         self._seen_one_end = False
+        self._running: set[int] = set()  # those that have reported, and are to go on
 
     def report(self, trial: int, epoch: int, best: float) -> bool:
         self._model.observe(self._records[trial])
+        self._running.add(trial)
         if not self._due(trial, epoch) or self._model.known < self._startup:
             return False
         self._model.refresh(trial)
+        last_hope = not self._seen_one_end and self._running == {trial}
         limit = self._chance if self._seen_one_end else _CAUTION * self._chance
-        return self._model.chance(trial) < limit
+        if last_hope or self._model.chance(trial) >= limit:
+            return False
+        self._running.discard(trial)
+        return True
 
     def _due(self, trial: int, epoch: int) -> bool:
         """Whether a look lies between the report before and this one: not every epoch need be reported."""
@@ -75,6 +81,7 @@ class MultiFidelityPruner:
 
     def ended(self, record: TrialRecord) -> None:
         self._model.observe(record)
+        self._running.discard(record.number)
         self._seen_one_end |= record.state == "COMPLETE"
 
     def replay(self, records: Iterable[TrialRecord]) -> None:
