@@ -39,7 +39,6 @@ class Spending:
         self._begun = self._measured = clock.monotonic()
         self._gpu_seconds = gpu_seconds
         self._gpus = 0.0
-        self._running = 0
         self.epochs = epochs
         self._best: tuple[int, float] | None = None  # of the COMPLETE trials
         self._since_best = 0
@@ -49,7 +48,6 @@ class Spending:
         self._gpus = gpus
         for record in records:
             self.epochs.observe(record)
-            self.epochs.take_end(record)
             self._take_if_best(record)
         self._since_best = self._ended_after_best(records)
 
@@ -69,7 +67,7 @@ class Spending:
     def gpu_seconds(self) -> float:
         """GPUs times the seconds that trials had them."""
         now = self._clock.monotonic()
-        self._gpu_seconds += self._gpus * self._running * (now - self._measured)
+        self._gpu_seconds += self._gpus * self.epochs.running * (now - self._measured)
         self._measured = now
         return self._gpu_seconds
 
@@ -83,27 +81,23 @@ class Spending:
         if budget.gpu_hours is not None and self._gpus:
             total = 3600 * budget.gpu_hours
             gpu_seconds = max(total - self.gpu_seconds, 0.0)
-            left.append(TimeLeft(gpu_seconds / (self._gpus * (self._running + 1)), gpu_seconds / total))
+            left.append(TimeLeft(gpu_seconds / (self._gpus * (self.epochs.running + 1)), gpu_seconds / total))
         return min(left)
 
     def begins(self, record: TrialRecord) -> None:
         """An attempt of a trial runs from now on."""
         _ = self.gpu_seconds  # up to now there were fewer
-        self._running += 1
         self.epochs.begins(record)
 
-    def ends(self, record: TrialRecord) -> None:
-        """An attempt of a trial runs no longer."""
-        _ = self.gpu_seconds
-        self._running -= 1
-        self.epochs.observe(record)
-        self.epochs.ends(record)
+    def ends(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
+        """An attempt of a trial runs no longer; ``records`` are all of the sweep's, by number.
 
-    def ended(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
-        """A trial has ended; ``records`` are all of the sweep's, by number.
-
-        One outside of an edited space is no longer compared with others.
+        A trial outside of an edited space is no longer compared with others.
         """
+        _ = self.gpu_seconds
+        self.epochs.ends(record)
+        if not record.ended:
+            return
         if self._take_if_best(record):
             self._since_best = self._ended_after_best(records)
         elif _judged(record) and (self._best is None or record.number > self._best[0]):

@@ -318,9 +318,7 @@ class Controller:
         if running.last is not None and verdict.state != "INTERRUPTED":
             record.forget_after(running.last[0], self._spec.metric.goal)
         retry = self._settle(record, verdict)
-        self._spending.ends(record)
-        if record.ended:
-            self._spending.ended(record, self.records)
+        self._spending.ends(record, self.records)
         self._emit(TrialEnded(self._clock.time(), record, retry, verdict, self._spending.best))
         self._draw_conclusions(record, verdict)
         if isinstance(outcome, Raised) and outcome.kind == "disk" and not self.interrupted:

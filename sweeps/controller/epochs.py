@@ -38,7 +38,7 @@ class EpochBudget:
         self._at[self._epochs.setdefault(record.number, 0)] += 1
 
     def observe(self, record: TrialRecord) -> None:
-        """Count the epochs that ``record`` has now."""
+        """Count the epochs that ``record`` has now; one that was trained to its end says what is usual."""
         number, before = record.number, self._epochs.get(record.number, 0)
         self._epochs[number] = record.epochs
         self._trained += record.epochs - before
@@ -47,18 +47,20 @@ class EpochBudget:
             self._at[record.epochs] += 1
         if number in self._ended:
             self._ended_epochs += record.epochs - before
+        elif record.state in ("COMPLETE", "PRUNED"):
+            self._ended.add(number)
+            self._ended_epochs += record.epochs
 
     def ends(self, record: TrialRecord) -> None:
         """An attempt of a trial runs no longer."""
+        self.observe(record)
         self._running.remove(record.number)
-        self._at[self._epochs[record.number]] -= 1
-        self.take_end(record)
+        self._at[record.epochs] -= 1
 
-    def take_end(self, record: TrialRecord) -> None:
-        """Learn from how long an ended trial was trained."""
-        if record.state in ("COMPLETE", "PRUNED") and record.number not in self._ended:
-            self._ended.add(record.number)
-            self._ended_epochs += self._epochs[record.number]
+    @property
+    def running(self) -> int:
+        """How many attempts run."""
+        return len(self._running)
 
     @property
     def is_spent(self) -> bool:
@@ -72,7 +74,7 @@ class EpochBudget:
         """Whether one more trial may start: it leaves the running ones what they are expected to take."""
         if not self._running or not self._leaders_first:
             return self._left > 0
-        if self._left >= self._full * (len(self._running) + 1):  # quick, and so it is nearly always
+        if self._left >= self._full * (self.running + 1):  # quick, and so it is nearly always
             return True
         return self._left >= self._expected_beyond(-1) + self._expected(0)
 
@@ -81,14 +83,14 @@ class EpochBudget:
         further what they are expected to take.
         """
         left = self._left + 1  # its own next epoch
-        if not self._leaders_first or left >= self._full * len(self._running):
+        if not self._leaders_first or left >= self._full * self.running:
             return left > 0
         return left > self._expected_beyond(record.epochs)
 
     @property
     def _left(self) -> float:
         """Epochs that are not trained yet, nor being trained now; so the total is never exceeded."""
-        training = len(self._running) - self._at[self._full]
+        training = self.running - self._at[self._full]
         return math.inf if self._total is None else self._total - self._trained - training
 
     def _expected_beyond(self, epochs: int) -> int:

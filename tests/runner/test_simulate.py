@@ -153,7 +153,11 @@ def test_a_curve_may_be_a_series(folder):
     [
         ("nowhere:factory", TargetError, "no module 'nowhere'"),
         ("my_curves:factori", TargetError, "has no function 'factori'; did you mean 'factory'"),
-        ("my_curves:raising", TargetError, "without arguments .* raised ZeroDivisionError: no table"),
+        (
+            "my_curves:raising",
+            TargetError,
+            "my_curves:raising is called without arguments .* raised ZeroDivisionError: no table",
+        ),
         (
             "my_curves:nothing",
             UsageError,
