@@ -24,6 +24,7 @@ _RANDOM = 400  # candidates from anywhere
 _PARENTS = 5  # the best trials, whose neighbours are candidates
 _NEIGHBOURS = 40  # of each parent and kind
 _ROUNDS = 3  # of refinement
+_SAMPLE = 4  # every so many candidates tell how much of their deviation is luck
 _MARGINS = -2.0, 0.0  # powers of ten: see `CurveModel.log_worth`
 _TRIED = 64  # candidates that the constraints, or equal trials, may rule out
 
@@ -93,12 +94,13 @@ class MultiFidelitySampler(Sampler):
             drawn += [self._near(family, 0.02, 1.0, rng), self._near(family, 0.1, 1.0, rng)]
             drawn.append(self._near(family, np.inf, 0.3, rng))
         rows = units.snap(np.concatenate(drawn), draw.within)
-        worth = self._model.log_worth(rows, margin, draw.left)
+        sobriety = self._model.sobriety(rows[::_SAMPLE])
+        worth = self._model.log_worth(rows, margin, draw.left, sobriety)
         for round_ in range(_ROUNDS):
             best = rows[np.argsort(-worth)[:8]]
             family = np.repeat(best, 25, axis=0)
             near = units.snap(self._near(family, 0.1 * 0.4**round_, 0.5, rng), draw.within)
-            worth = np.append(worth, self._model.log_worth(near, margin, draw.left))
+            worth = np.append(worth, self._model.log_worth(near, margin, draw.left, sobriety))
             rows = np.vstack([rows, near])
         return rows, worth
 

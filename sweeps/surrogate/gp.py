@@ -130,6 +130,11 @@ class CurveGP:
         """The variance that no point shares with another."""
         return math.exp(self.layout.parts(self.theta).noise)
 
+    @property
+    def luck(self) -> float:
+        """The variance of what another training of the same configuration would not repeat."""
+        return self.layout.parts(self.theta).luck
+
     def _in_time(self, times: Array) -> Array:
         return in_time(self.layout.parts(self.theta).in_time, times)
 

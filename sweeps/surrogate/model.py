@@ -34,6 +34,7 @@ _PENDING = 256  # running trials that are looked at, the latest
 _NEAREST = 3  # of them count against a candidate: all of many would leave only the space's corners
 _FRESH = 3  # a step through the points of a curve that the model was not told of: so many, or some more
 _TIMES = 64  # steps in which the ends of trainings are told apart: each costs
+_LUCKY = 0.2  # of the candidates' variance: where luck is more, what is uncertain counts less
 _NOTHING = -6.0  # the logarithm of a gain, in deviations, that is next to none
 
 
@@ -186,7 +187,23 @@ class CurveModel:
         """Units of the best trials so far, best first, shape (up to ``most``, parameters)."""
         return self._trials.best_units(most)
 
-    def log_worth(self, units: Array, margin: float = 0.0, left: TimeLeft = UNLIMITED) -> Array:
+    def sobriety(self, units: Array) -> float:
+        """How much what is uncertain of candidates, rows of ``units``, should count, from 0 to 1.
+
+        Next to 1 where little of it is luck, which no training of a configuration tells of the next. The more
+        is, the more trainings it takes to learn what a configuration comes to: those that are expected to do
+        well are worth many; to look for others instead draws the search into the corners of the space, of
+        which least is known, and leaves it there.
+        """
+        features = self.units.features(units)
+        times = np.ones(len(features))
+        with self._threads.single():
+            _, deviation = self._gp.predict(features, times, self._trends(features, times))
+        return 1.0 / math.hypot(1.0, (self._gp.luck / float(np.median(deviation)) ** 2 / _LUCKY) ** 2)
+
+    def log_worth(
+        self, units: Array, margin: float = 0.0, left: TimeLeft = UNLIMITED, sobriety: float = 1.0
+    ) -> Array:
         """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
         loss (Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", 1998), times the
         probability that it can be trained, less what the nearest trials that run now will tell of it: (n,).
@@ -194,11 +211,11 @@ class CurveModel:
         A ``margin``, in deviations of the better half of losses, counts only what improves by more: the
         greater it is, the more is ventured. Where time is limited, a training ends when that is over, and the
         improvement is divided by what it costs, the less so the less time is ``left`` (Lee et al.,
-        "Cost-aware Bayesian Optimization", 2020).
+        "Cost-aware Bayesian Optimization", 2020). ``sobriety`` is a factor of the deviations.
         """
         features = self.units.features(units)
         with self._threads.single():
-            worth = self._log_gain(features, margin, left.seconds)
+            worth = self._log_gain(features, margin, left.seconds, sobriety)
             if self._trials.infeasible:
                 # Where next to nothing is gained its logarithm falls without end: the doubt must not be lost.
                 worth = np.where(worth < _NOTHING, 0.9 * _NOTHING + 0.1 * worth, worth)
@@ -211,10 +228,11 @@ class CurveModel:
                 worth += np.log(np.maximum(1.0 - alike, 1e-12)).sum(axis=1)
         return worth
 
-    def _log_gain(self, features: Array, margin: float, seconds: float) -> Array:
+    def _log_gain(self, features: Array, margin: float, seconds: float, sobriety: float) -> Array:
         """The logarithm of the expected improvement of each row of features, trained for ``seconds``."""
         times = np.round(self._times(self._cost.reached(features, seconds)) * _TIMES) / _TIMES
         mean, deviation = self._gp.predict(features, times, self._trends(features, times))
+        deviation *= sobriety
         gain: Array = np.log(deviation) + _log_expected((self._best(None) - margin - mean) / deviation)
         return gain
 
@@ -235,7 +253,9 @@ class CurveModel:
         return [(trial, curve.epochs[i], self._sign * curve.losses[i]) for curve, trial, i in chosen]
 
     def chance(self, trial: int) -> float:
-        """The probability that a running trial, trained to its end, beats the best of all others."""
+        """The probability that a running trial, trained to its end, beats the best of all others: its luck
+        counts as that of the best did.
+        """
         curve = self._trials.curves[trial]
         unseen = range(self._told.get(trial, 0), len(curve.epochs))
         fresh = sorted({*unseen[-1:], *unseen[: -1 : max(1, len(unseen) // _FRESH)]})
@@ -246,7 +266,7 @@ class CurveModel:
         with self._threads.single():
             points = Points(same, features, times, values, self._trends(features, times))
             mean, deviation = self._gp.predict_after(points)
-        return _normal((self._best(trial) - mean) / deviation)
+        return _normal((self._best(trial) - mean) / math.hypot(deviation, math.sqrt(self._gp.noise)))
 
     def _best(self, but: int | None) -> float:
         """The best loss of all trials ``but`` one, in the model's units."""

@@ -116,6 +116,31 @@ def slower_by_y() -> CurveModel:
     return model_of(records)
 
 
+def test_what_is_uncertain_counts_less_where_much_of_it_is_luck():
+    rng = generator(1)
+
+    def lucky(x: float, epoch: int) -> float:
+        return luck * loss(x, epoch)
+
+    records = []
+    for record in some():
+        luck = math.exp(rng.normal(0.0, 0.3))
+        records.append(trained(record.number, **record.params, epochs=record.epochs, of=lucky))
+    rows = generator(9).random((200, 2))
+    assert model_of(records).sobriety(rows) < 0.5 < 0.9 < model_of(some()).sobriety(rows) <= 1.0
+
+
+def test_the_more_sober_the_search_the_less_is_the_unknown_worth():
+    model = model_of([record for record in some(n=40) if record.params["x"] < 0.6])
+    rows = np.array([[0.35, 0.5], [1.0, 0.5]])
+
+    def lead(sobriety: float) -> float:
+        known, unknown = model.log_worth(rows, sobriety=sobriety)
+        return known - unknown
+
+    assert lead(0.1) > lead(0.5) + 1 > lead(1.0) + 2
+
+
 def test_what_cannot_be_trained_in_time_is_worth_less():
     model = slower_by_y()
     rows = model.units.snap(np.array([[0.3, 0.05], [0.3, 0.95]]), {})
