@@ -132,8 +132,9 @@ class CurveGP:
 
     @property
     def luck(self) -> float:
-        """The variance of what another training of the same configuration would not repeat."""
-        return self.layout.parts(self.theta).luck
+        """The variance of what another training of the same configuration would not repeat at its end."""
+        _, own, _ = self._in_time(np.ones(1))
+        return self.noise + float(own[0, 0])
 
     def _in_time(self, times: Array) -> Array:
         return in_time(self.layout.parts(self.theta).in_time, times)

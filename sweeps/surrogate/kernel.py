@@ -46,7 +46,6 @@ _IN_TIME = np.array(
         [0.0, 0.5, -1.0, 2.5],  # log bend: the line is straight over t**bend
     ]
 )
-_OWN = 3  # the row of log own
 _EDGE = 1e-6  # how near to 0 and 1 a warped feature comes
 _STEP = 1e-4  # of the differences that stand for derivatives
 
@@ -58,11 +57,6 @@ class Parts(NamedTuple):
     warps: Array
     noise: float
     in_time: Array
-
-    @property
-    def luck(self) -> float:
-        """The variance of what another training of the same configuration would not repeat."""
-        return math.exp(self.noise) + math.exp(float(self.in_time[_OWN]))
 
 
 class Layout:
