@@ -70,5 +70,6 @@ def _refusal(paths: RunPaths, spec: SweepSpec, mixed: Sequence[TrialRecord], bef
         f"the trials of a sweep are compared, so {spec.code} must stay as it is, and it has changed: "
         f"{len(mixed)} trial(s) of {shown(paths.root)} were trained under the source {', '.join(sources)}, "
         f"and now it is {now[:SHOWN]}. If the change does not matter to their results, say so: "
-        "--allow-code-change. Else undo it, or start anew: `sweep run` with --fresh, or under another name."
+        f"--allow-code-change. Else undo it, or start anew: `{spec.starter}` with --fresh, or under another "
+        "name."
     )

@@ -73,7 +73,8 @@ def read_edit(
     if told:
         raise RefusedError(
             f"{shown(paths.root)} cannot be edited like this:\n{told}\n"
-            "Leave these as they were, or start anew under another name, or by `sweep run` with --fresh."
+            "Leave these as they were, or start anew under another name, or by "
+            f"`{before.starter}` with --fresh."
         )
     return after, Edit(before, after, differences)
 

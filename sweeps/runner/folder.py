@@ -116,7 +116,7 @@ def read_folder(paths: RunPaths, overrides: Sequence[str] = ()) -> tuple[SweepSp
     if not overrides:
         return before, manifest
     spec = with_keep(load_spec(resolved, overrides), before.keep)
-    refuse_changes([line for line in before.difference(spec) if not _changeable(line)], paths)
+    refuse_changes(before, [line for line in before.difference(spec) if not _changeable(line)], paths)
     return spec, manifest
 
 
@@ -172,8 +172,8 @@ def has_begun(paths: RunPaths) -> bool:
     return (paths.trials.is_dir() and any(paths.trials.iterdir())) or holds_trials(paths)
 
 
-def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
-    """Refuse to go on under another spec.
+def refuse_changes(before: SweepSpec, differences: Sequence[str], paths: RunPaths) -> None:
+    """Refuse to go on under a spec that differs from the one ``before``.
 
     Raises:
         RefusedError: there are differences.
@@ -200,7 +200,7 @@ def refuse_changes(differences: Sequence[str], paths: RunPaths) -> None:
     raise RefusedError(
         f"{folder} was begun under another spec, which cannot be changed like this:\n{listed}\n"
         f"To go on with its own: sweep resume {folder}.{edited if all(map(_editable, differences)) else ''} "
-        "To start anew: another name, or `sweep run` with --fresh (the old folder is moved aside)."
+        f"To start anew: another name, or `{before.starter}` with --fresh (the old folder is moved aside)."
     )
 
 

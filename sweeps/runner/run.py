@@ -87,7 +87,7 @@ def run(
         if has_begun(paths):
             before, manifest = read_folder(paths)
             spec = with_keep(spec, before.keep)
-            refuse_changes(before.difference(spec), paths)
+            refuse_changes(before, before.difference(spec), paths)
             manifest = found_from_here(recorded_places(paths, manifest), search_path(spec))
         else:
             write_taken(paths, taken or take(spec, search_path(spec)))

@@ -343,6 +343,11 @@ class Settings(Section):
         """Whether its trials are learning curves under a virtual clock."""
         return self.engine == "simulated"
 
+    @property
+    def starter(self) -> str:
+        """The command that starts such a sweep, for messages that tell how to start anew."""
+        return "sweep simulate" if self.simulated else "sweep run"
+
     @field_validator("storage", "storage_path")
     @classmethod
     def _without_password(cls, value: str | None) -> str | None:

@@ -246,8 +246,10 @@ def test_simulated_and_real_trials_do_not_mix(folder):
 def test_changed_curves_are_changed_code(folder):
     folder.run(budget__trials=3)
     (folder.path / "my_curves.py").write_text(CURVES.replace("-config.x * epoch", "-config.x"))
-    with pytest.raises(RefusedError, match="my_curves:factory must stay as it is, and it has changed"):
+    with pytest.raises(RefusedError, match=r"my_curves:factory must stay as it is.*`sweep simulate`"):
         sweeps.resume("results/toy", {"budget.trials": 5})
+    with pytest.raises(RefusedError, match="another name, or `sweep simulate` with --fresh"):
+        sweeps.resume("results/toy", {"epochs": 9})
 
 
 # --- interruptions
