@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.search.regret import GRID
-from benchmarks.search.report import Row
+from benchmarks.search.report import Row, count_of
 
 SCALE = 2  # drawn larger and reduced, for smooth lines
 WIDTH, HEIGHT, MARGIN, LEGEND = 460, 380, 50, 190
@@ -29,7 +29,7 @@ def plot(rows: list[Row], path: Path) -> None:
     canvas = Canvas(ImageDraw.Draw(image))
     for place, number in enumerate(workers):
         panel = Panel(canvas, place * WIDTH)
-        panel.frame(f"{number} workers")
+        panel.frame(count_of(number))
         for row in rows:
             if row.workers == number:
                 panel.curve(row.regret, COLOURS[methods.index(row.method) % len(COLOURS)])

@@ -76,13 +76,17 @@ def at(curve: list[float]) -> list[float]:
     return [curve[GRID.index(share)] for share in AT]
 
 
+def count_of(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
+
+
 def table(found: list[Row]) -> str:
     """For people: a line a method, best at the end first."""
     shares = "  ".join(f"{f'{share:.0%}':^13}" for share in AT)
     lines = []
     for workers in sorted({row.workers for row in found}):
         here = sorted((row for row in found if row.workers == workers), key=lambda row: row.regret[-1])
-        lines += [f"\n{f'{workers} workers':<28}{shares}  trials  ms a trial  ms a report  tasks  searches"]
+        lines += [f"\n{count_of(workers):<28}{shares}  trials  ms a trial  ms a report  tasks  searches"]
         lines += [_line(row) for row in here]
     return "\n".join(lines)
 
@@ -103,7 +107,7 @@ def _cell(mean: float, error: float) -> str:
 def summary(found: list[Row]) -> dict:
     """What is kept of the rows, for JSON."""
     return {
-        f"{row.workers} workers": {
+        count_of(row.workers): {
             other.method: {
                 "regret": _rounded(at(other.regret)),
                 "error": _rounded(at(other.error)),
