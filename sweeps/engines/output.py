@@ -15,13 +15,16 @@ from sweeps.lines import open_to_append
 from sweeps.paths import make_folder, replace_file, rotated_path
 
 _LIBC = ctypes.CDLL(None)
-LOG_BYTES = 5_000_000  # log.txt and log.1.txt are each cut to this
+LOG_BYTES = 5_000_000  # log.txt and log.1.txt are each cut to about this
+_ROUNDS = 100  # of copying what a log gains while its end is copied: no process outruns that for long
 
 
 def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
     """If ``path`` is larger than ``limit`` bytes, keep its end as ``log.1.txt`` and begin it anew.
 
-    Safe while a process writes to it in append mode; lines written in the moment of the change can be lost.
+    A process may write to it in append mode meanwhile: what it adds while the end is copied is copied too,
+    for the words just before a death are those that tell why. Lost is what is written between the last look
+    and the cut, some microseconds.
     """
     try:
         size = path.stat().st_size
@@ -29,11 +32,21 @@ def cap_log(path: Path, limit: int = LOG_BYTES) -> None:
         return
     if size <= limit:
         return
-    with open(path, "r+b") as file:
+    with open(path, "r+b", buffering=0) as file:
         file.seek(-limit, os.SEEK_END)
         end = file.read(limit)
-        replace_file(rotated_path(path), end[end.find(b"\n") + 1 :])
+        replace_file(rotated_path(path), end[end.find(b"\n") + 1 :], durable=False)
+        with open(rotated_path(path), "ab", buffering=0) as kept:
+            _follow(file, kept)
         file.truncate(0)
+
+
+def _follow(file: io.FileIO, kept: io.FileIO) -> None:
+    """Copy what ``file`` gains until it gains no more; each round is shorter than the one before."""
+    for _ in range(_ROUNDS):
+        if not (gained := file.read()):
+            return
+        kept.write(gained)
 
 
 def last_lines(path: Path, lines: int) -> list[str]:

@@ -231,7 +231,8 @@ class EngineSuite(DecisionSuite):
         assert states(records) == [FINISHED]
         logs = list(sweep.paths.trial(0).directory.glob("log*"))
         assert sum(path.stat().st_size for path in logs) < 11_000_000
-        assert any("the last line" in path.read_text() for path in logs)
+        kept = sum(path.read_text().count("one of the last lines") for path in logs)
+        assert kept >= 499  # the log was cut while they were printed, which can cost the one of that moment
 
     def test_a_population_hands_on_its_best(self, run):
         pruner = {"name": "pbt", "interval": 2}

@@ -286,7 +286,9 @@ def prints_a_lot(trial):
         for _ in range(5_000):
             print(line)
         trial.report(val_loss=1 / epoch)
-    print("the last line")
+    for number in range(500):  # longer than it takes until the log is next looked at
+        print("one of the last lines:", number)
+        time.sleep(0.001)
 
 
 def told_by_another(trial):
