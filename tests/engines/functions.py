@@ -291,6 +291,17 @@ def prints_a_lot(trial):
         time.sleep(0.001)
 
 
+def prints_past_its_last_report(trial):
+    """What follows the report is cut off a log of 5 MB while the trial still runs."""
+    for epoch in trial.epochs():
+        print("x" * 2_000_000)
+        trial.report(val_loss=1 / epoch)
+    print("the cause of it all")
+    print("x" * 4_900_000)
+    time.sleep(1)
+    print("the last line")
+
+
 def told_by_another(trial):
     """Something that holds the worker's link says that another attempt ended."""
     links = [path for path in Path("/proc/self/fd").iterdir() if "socket:" in _linked(path)]

@@ -87,7 +87,7 @@ class Running:
 
     def a_running_one(self, epochs: int = 0) -> dict:
         """The latest start of a trial that has not ended, and has saved its first ``epochs`` epochs."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             over = {(event["number"], event["attempt"]) for event in self.events("TrialEnded")}
             for event in reversed(self.events("TrialStarted")):
@@ -217,6 +217,15 @@ def test_nodes_that_share_no_folder(cluster, start, tmp_path):
         assert files(there) == ({"best.pt", "best.pt.sha256"} if number in best_three(results) else set())
     assert results.best.test["accuracy"] == 0.5 + results.best.params["x"]
     assert (sweep.folder / "best" / "model.safetensors").stat().st_size > 0
+
+
+def test_what_a_node_cuts_off_a_log_arrives_too(start, tmp_path):
+    keys = {"train": "functions:prints_past_its_last_report", "epochs": 1, "budget": {"trials": 1}}
+    sweep = start(**keys, storage_path=f"file://{tmp_path / 'store'}")
+    sweep.result()
+    trial = sweep.folder / "trials" / "0000"
+    assert "the cause of it all" in (trial / "log.1.txt").read_text()
+    assert (trial / "log.txt").read_text() == "the last line\n"
 
 
 @pytest.mark.faults

@@ -20,7 +20,7 @@ from sweeps.engines.ray.storage import Storage, StoredCheckpoints
 from sweeps.errors import UsageError
 from sweeps.lines import open_to_append
 from sweeps.messages import TrialSpec
-from sweeps.paths import TrialPaths, make_folder, replace_file
+from sweeps.paths import TrialPaths, make_folder, replace_file, rotated_path
 
 _PREFIX = "sweeps-trials-"  # of folders for temporary files
 _LOCK = "lock"
@@ -137,7 +137,7 @@ class OwnWorkspace:
         self._lock.close()
 
     def _pieces(self) -> Sequence[Piece]:
-        pieces = [Piece(file.path.name, data) for file in self._growing if (data := file.gained())]
+        pieces = [piece for file in self._growing for piece in file.gained()]
         facts = TrialPaths(self._directory).facts
         if facts.exists() and (data := facts.read_bytes()) != self._facts:
             self._facts = data
@@ -154,23 +154,37 @@ def _remove_orphans() -> None:
 
 
 class _Growing:
-    """A file that is appended to, and may be begun anew."""
+    """A file that is appended to, and, if a log, begun anew when it is long."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read = 0
+        self._cut = self._last_cut()
 
-    def gained(self) -> bytes:
+    def gained(self) -> list[Piece]:
+        """What it has gained since the last call; all that is kept of it, if it was begun anew since."""
         if not self.path.exists():
-            return b""
+            return []
+        if (cut := self._last_cut()) == self._cut:
+            data = self._from(self._read)
+            self._read += len(data)
+            return [Piece(self.path.name, data)] if data else []
+        self._cut = cut
+        end, data = rotated_path(self.path), self._from(0)
+        self._read = len(data)
+        return [Piece(end.name, end.read_bytes(), whole=True), Piece(self.path.name, data, whole=True)]
+
+    def _last_cut(self) -> int | None:
+        """Which file holds the end of what was there before."""
+        try:
+            return rotated_path(self.path).stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def _from(self, offset: int) -> bytes:
         with open(self.path, "rb") as file:
-            size = file.seek(0, 2)
-            if size < self._read:
-                self._read = 0
-            file.seek(self._read)
-            data = file.read()
-        self._read += len(data)
-        return data
+            file.seek(offset)
+            return file.read()
 
 
 def receive(directory: Path, pieces: Sequence[Piece]) -> None:
