@@ -58,12 +58,14 @@ def read_edit(
     paths: RunPaths, before: SweepSpec, file: Path, overrides: Sequence[str] = ()
 ) -> tuple[SweepSpec, Edit | None]:
     """The spec of the changed ``file``, and the edit that makes the folder's of it; None if nothing differs.
+    A simulated sweep stays one whatever engine the file names, as `sweep simulate` made it one.
 
     Raises:
         SpecError: the file has problems.
         RefusedError: it would change what the trials mean.
     """
-    after = with_keep(with_absolute_storage(load_spec(file, overrides)), before.keep)
+    stays = ["engine=simulated"] if before.simulated else []
+    after = with_keep(with_absolute_storage(load_spec(file, [*stays, *overrides])), before.keep)
     differences = tuple(before.difference(after))
     if not differences:
         return after, None

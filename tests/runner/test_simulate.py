@@ -236,7 +236,7 @@ def test_simulated_and_real_trials_do_not_mix(folder):
     )
     (folder.path / "real.yaml").write_text(real)
     with pytest.raises(RefusedError, match="trials that were trained would not compare with simulated ones"):
-        runner.resume("results/toy", edit=folder.path / "real.yaml")
+        runner.resume("results/toy", ["engine=inline"], edit=folder.path / "real.yaml")
     sweeps.run("real.yaml", {"budget.trials": 2}, results="real")
     with pytest.raises(RefusedError, match=r"real/toy: simulated .*\n +engine: .inline. -> .simulated.\n"):
         runner.run("real.yaml", ["budget.trials=2", "engine=simulated"], results="real")
@@ -349,6 +349,21 @@ def test_ctrl_c_twice_ends_a_curve_that_takes_for_ever(folder):
 
 
 # --- the command
+
+
+def test_an_edited_simulation_stays_one_whatever_engine_the_file_names(folder):
+    named = SPEC.replace("engine: simulated\n", "engine: ray\nworkers: 2\n")
+    (folder.path / "toy.yaml").write_text(named)
+    assert folder.sweep("simulate", "toy.yaml").returncode == 0
+    for engine, most in (("engine: ray\n", 0.9), ("", 0.8)):
+        edited = named.replace("engine: ray\n", engine).replace("max: 1.0", f"max: {most}")
+        (folder.path / "edited.yaml").write_text(edited)
+        done = folder.sweep("resume", "results/toy", "--edit", "edited.yaml", "--set", "budget.trials=25")
+        assert done.returncode == 0, done.stderr
+        assert f"-> {most}\n" in done.stderr and "of the simulated engine" in done.stderr
+        assert "engine:" not in done.stderr
+    refused = folder.sweep("resume", "results/toy", "--edit", "edited.yaml", "--set", "engine=local")
+    assert refused.returncode == 5 and 'engine: "simulated" -> "local"' in refused.stderr
 
 
 def test_sweep_simulate_runs_what_is_meant_for_another_engine(folder):
