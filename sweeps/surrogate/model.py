@@ -15,7 +15,7 @@ from sweeps.space import Space
 from sweeps.study.record import TrialRecord
 from sweeps.surrogate.cost import TrainingCost
 from sweeps.surrogate.curves import Curves
-from sweeps.surrogate.feasible import log_feasible
+from sweeps.surrogate.feasible import Feasible
 from sweeps.surrogate.gp import CurveGP
 from sweeps.surrogate.kernel import Array
 from sweeps.surrogate.points import Points
@@ -36,6 +36,7 @@ _FRESH = 3  # a step through the points of a curve that the model was not told o
 _TIMES = 64  # steps in which the ends of trainings are told apart: each costs
 _LUCKY = 0.2  # of the candidates' variance: where luck is more, what is uncertain counts less
 _NOTHING = -6.0  # the logarithm of a gain, in deviations, that is next to none
+_DOUBT = 4.0  # the power of the probability to be trained: with 1 twice as many fail, and less is found
 
 
 class CurveModel:
@@ -70,6 +71,7 @@ class CurveModel:
         self._trials = Trials(self.units, self._sign, infeasible)
         self._gp = CurveGP(self.units.groups)
         self._cost = TrainingCost(epochs)
+        self._feasible = Feasible(self.units.groups)
         self._fitted = 0  # how many trials were known when the hyperparameters were fitted
         self._then = _Then(0, 0, {})
         self._told: dict[int, int] = {}  # how many points of a curve the model knows of
@@ -206,7 +208,8 @@ class CurveModel:
     ) -> Array:
         """The logarithm of what training each row of ``units`` to its end is expected to improve on the best
         loss (Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", 1998), times the
-        probability that it can be trained, less what the nearest trials that run now will tell of it: (n,).
+        probability that it can be trained (to a power: a failure tells nothing of losses), less what the
+        nearest trials that run now will tell of it: (n,).
 
         A ``margin``, in deviations of the better half of losses, counts only what improves by more: the
         greater it is, the more is ventured. Where time is limited, a training ends when that is over, and the
@@ -219,7 +222,7 @@ class CurveModel:
             if self._trials.infeasible:
                 # Where next to nothing is gained its logarithm falls without end: the doubt must not be lost.
                 worth = np.where(worth < _NOTHING, 0.9 * _NOTHING + 0.1 * worth, worth)
-                worth += self._log_feasible(features)
+                worth += _DOUBT * self._log_feasible(features)
             if math.isfinite(left.seconds):
                 worth -= left.share * self._cost.log_full(features)
             running = list(self._trials.running.values())[-_PENDING:]
@@ -239,8 +242,8 @@ class CurveModel:
     def _log_feasible(self, features: Array) -> Array:
         """The logarithm of the probability that each row of features can be trained."""
         failed = self._trials.infeasible
-        fine = [curve.features for trial, curve in self._trials.curves.items() if trial not in failed]
-        return log_feasible(self._gp.correlation, list(failed.values()), fine, features)
+        fine = {trial: curve.features for trial, curve in self._trials.curves.items()}
+        return self._feasible.log_probability({**fine, **failed}, failed, features)
 
     def landscape(self, features: Array, times: Array) -> Array:
         """What sets configurations apart at ``times``, in deviations of the better half of losses: (n,)."""

@@ -199,13 +199,26 @@ def test_an_epoch_that_is_trained_again_and_ends_worse_counts_as_it_is_now():
 
 
 def test_what_fails_for_good_is_avoided():
-    records = some()
+    records = [record for record in some() if abs(record.params["x"] - 0.3) > 0.1]
     for x in (0.22, 0.26, 0.3, 0.34, 0.38):
         for y in (0.2, 0.8):
-            failed = TrialRecord(len(records), {"x": x, "y": y}, state="FAILED", stop_reason="oom")
+            failed = TrialRecord(len(records) + 20, {"x": x, "y": y}, state="FAILED", stop_reason="oom")
             records.append(failed)
     assert abs(best_x(model_of(records)) - 0.3) < 0.1
     assert abs(best_x(model_of(records, infeasible=["oom"])) - 0.3) > 0.1
+
+
+def test_what_decides_whether_it_fails_need_not_be_what_decides_the_loss():
+    """The loss depends on x alone; whether it can be trained, on y."""
+    records = [record for record in some(n=40) if record.params["y"] > 0.5]
+    for at, x in enumerate((0.1, 0.28, 0.3, 0.32, 0.7, 0.9)):
+        for y in (0.1, 0.3, 0.45):
+            number = 100 + 10 * at + round(10 * y)
+            records.append(TrialRecord(number, {"x": x, "y": y}, state="FAILED", stop_reason="oom"))
+    model = model_of(records, infeasible=["oom"])
+    rows = model.units.snap(generator(9).random((500, 2)), {})
+    best = rows[np.argsort(-model.log_worth(rows))[:30]]
+    assert best[:, 1].min() > 0.5 and np.abs(best[:, 0] - 0.3).max() < 0.1
 
 
 def test_trials_that_run_keep_others_away():
